@@ -1,0 +1,1 @@
+//! Scripted gateways on loopback, for a first look and for game days.

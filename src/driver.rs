@@ -1,0 +1,1 @@
+//! The loop: joins clock, engine, sources, store and web.

@@ -1,0 +1,1 @@
+//! Says in plain words what is believed of a target, why, and what would change it.

@@ -1,0 +1,1 @@
+//! All targets taken together: how many turned bad at the same time.

@@ -1,0 +1,245 @@
+//! The read model: what metrics, API and page show. Nobody who reads it decides anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::incident::Incident;
+use super::moment::Wall;
+use super::pattern::{Lane, Pattern};
+use super::sample::{Effort, Failure, Memory, Phase, SessionState, Word};
+use super::target::TargetId;
+use super::verdict::Verdict;
+
+/// Everything that is known at one moment. Parts that did not change are shared with the snapshot before.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Wall,
+    /// When the watchdog started.
+    pub started: Wall,
+    /// Every target, by name.
+    pub targets: Vec<Arc<TargetView>>,
+    /// Incidents, open ones and the newest closed ones, newest first.
+    pub incidents: Vec<Arc<Incident>>,
+    /// All targets taken together.
+    pub fleet: FleetView,
+    /// What was dropped, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Ledger entries that could not be written.
+    pub ledger_errors: u64,
+    /// Times at which the watchdog found that it had been suspended, or that a clock had jumped.
+    pub suspensions: u64,
+}
+
+/// All targets taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FleetView {
+    /// How many are watched.
+    pub targets: u32,
+    /// How many have an open incident.
+    pub failing: u32,
+    /// How many of the failing ones turned bad within the window before now: the reach of one common cause.
+    pub turned_bad_together: u32,
+}
+
+/// One target.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetView {
+    /// Its name.
+    pub target: TargetId,
+    /// The state that it was last seen in; absent before the first answer.
+    pub state: Option<SessionState>,
+    /// The gateway's own word for it.
+    pub word: Option<Word>,
+    /// Since when it is in that state.
+    pub since: Option<Wall>,
+    /// When it was last seen connected.
+    pub last_connected: Option<Wall>,
+    /// Whether the last poll was answered, with whatever; absent before the first.
+    pub up: Option<bool>,
+    /// What is believed of the session.
+    pub verdict: Verdict,
+    /// What is believed of its memory.
+    pub memory_verdict: Verdict,
+    /// Everything that is suspected or proven, with what is still missing: what would change the verdict.
+    pub findings: Vec<FindingView>,
+    /// The incidents that are open.
+    pub open: Vec<Arc<Incident>>,
+    /// The last reading of memory.
+    pub memory: Option<Memory>,
+    /// The states it went through, oldest first, bounded.
+    pub timeline: Vec<RunView>,
+    /// The states that its log told of, oldest first, bounded.
+    pub log: Vec<RunView>,
+    /// Version of the gateway, where it says so.
+    pub version: Option<Word>,
+    /// From when on evidence counts: the start of the watchdog, of the service, or the end of a suspension.
+    pub evidence_since: Wall,
+    /// When it will be asked next.
+    pub next_poll: Option<Wall>,
+    /// Until when it must not be asked, because it said so.
+    pub held_until: Option<Wall>,
+    /// What is counted.
+    pub counts: Counts,
+}
+
+/// One thing that is suspected or proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FindingView {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// Whether it is proven.
+    pub proven: bool,
+    /// The evidence, or what is still missing.
+    pub why: String,
+}
+
+/// One stretch of equal samples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// The state.
+    pub state: SessionState,
+    /// How far the link had come.
+    pub phase: Option<Phase>,
+    /// Whether the gateway still tried.
+    pub effort: Effort,
+    /// The gateway's own word.
+    pub word: Option<Word>,
+    /// When it was first seen.
+    pub from: Wall,
+    /// When it was last seen.
+    pub to: Wall,
+    /// How many samples saw it.
+    pub samples: u32,
+}
+
+/// What is counted of one target since the watchdog's start. Indexed by `ALL` of each list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Counts {
+    /// Polls that were understood, of whatever state.
+    pub answers: u64,
+    /// Polls without an answer, by [`Failure::ALL`].
+    pub failures: [u64; Failure::ALL.len()],
+    /// Polls that said the session is missing.
+    pub missing: u64,
+    /// Polls whose credentials were refused.
+    pub refused: u64,
+    /// Polls that were throttled.
+    pub throttled: u64,
+    /// Changes into each state, by [`SessionState::ALL`].
+    pub state_changes: [u64; SessionState::ALL.len()],
+    /// Time spent connected, between samples that both said so.
+    pub connected: Duration,
+    /// Times a pattern was newly proven, by [`Pattern::ALL`].
+    pub detections: [u64; Pattern::ALL.len()],
+    /// Incidents opened, by [`Pattern::ALL`].
+    pub incidents: [u64; Pattern::ALL.len()],
+    /// How long closed incidents lasted, by [`Pattern::ALL`].
+    pub incident_durations: [Histogram<6>; Pattern::ALL.len()],
+    /// How long polls took.
+    pub probe_durations: Histogram<8>,
+    /// OOM kills seen.
+    pub oom_kills: u64,
+    /// Log lines that meant something.
+    pub signals: u64,
+}
+
+/// Upper bounds of the buckets of incident durations, in seconds.
+pub const INCIDENT_BUCKETS: [f64; 6] = [60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0];
+/// Upper bounds of the buckets of probe durations, in seconds.
+pub const PROBE_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Counts by size: one number a bucket (not cumulated), the rest beyond the last.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Histogram<const N: usize> {
+    #[serde(skip)]
+    buckets: [u64; N],
+    count: u64,
+    sum_seconds: f64,
+}
+
+impl<const N: usize> Default for Histogram<N> {
+    fn default() -> Self {
+        Self { buckets: [0; N], count: 0, sum_seconds: 0.0 }
+    }
+}
+
+impl<const N: usize> Histogram<N> {
+    /// Counts one value among the given upper bounds.
+    pub fn observe(&mut self, bounds: &[f64; N], value: Duration) {
+        let seconds = value.as_secs_f64();
+        let slot = bounds.iter().position(|bound| seconds <= *bound);
+        if let Some(bucket) = slot.and_then(|slot| self.buckets.get_mut(slot)) {
+            *bucket = bucket.saturating_add(1);
+        }
+        self.count = self.count.saturating_add(1);
+        self.sum_seconds += seconds;
+    }
+
+    /// Returns the counts of the buckets, each with those below it, as Prometheus wants them.
+    #[must_use]
+    pub fn cumulated(&self) -> [u64; N] {
+        let mut total: u64 = 0;
+        self.buckets.map(|count| {
+            total = total.saturating_add(count);
+            total
+        })
+    }
+
+    /// Returns how many values were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns their sum in seconds.
+    #[must_use]
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_seconds
+    }
+}
+
+impl TargetView {
+    /// Returns the verdict of a lane.
+    #[must_use]
+    pub fn verdict_in(&self, lane: Lane) -> &Verdict {
+        match lane {
+            Lane::Session => &self.verdict,
+            Lane::Memory => &self.memory_verdict,
+        }
+    }
+
+    /// Tells whether a pattern is proven.
+    #[must_use]
+    pub fn is_active(&self, pattern: Pattern) -> bool {
+        let verdict = self.verdict_in(pattern.lane());
+        verdict.is_failing() && verdict.pattern() == Some(pattern)
+    }
+}
+
+impl Snapshot {
+    /// Finds a target by name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Arc<TargetView>> {
+        let found = self.targets.binary_search_by(|view| view.target.as_str().cmp(name)).ok()?;
+        self.targets.get(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_cumulates_and_counts_what_is_beyond_its_last_bucket() {
+        let mut histogram = Histogram::default();
+        for secs in [30, 60, 100, 1_000_000] {
+            histogram.observe(&INCIDENT_BUCKETS, Duration::from_secs(secs));
+        }
+        assert_eq!(histogram.cumulated(), [2, 3, 3, 3, 3, 3]);
+        assert_eq!(histogram.count(), 4);
+    }
+}

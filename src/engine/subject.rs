@@ -1,0 +1,1 @@
+//! One watched target: its timeline, its verdicts, its incidents.

@@ -1,0 +1,1 @@
+//! The bounded memory of what a target showed.

@@ -1,0 +1,1 @@
+//! The one way to speak HTTP: no redirects, bodies read to a limit.

@@ -1,0 +1,3 @@
+//! The thin binary: see `wa-watchdog --help`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! HTTP in: metrics, health, API.
