@@ -81,10 +81,11 @@ impl Seen {
             && (is_known || self.word == other.word)
     }
 
-    /// Tells whether the link to WhatsApp is up, usable or not.
+    /// Tells whether the link to WhatsApp is up, usable or not. Where the phase is known it decides: a service may go on
+    /// saying connected while its words go round.
     #[must_use]
     pub fn is_linked(&self) -> bool {
-        self.state == SessionState::Connected || self.phase == Some(Phase::Linked)
+        self.phase.map_or(self.state == SessionState::Connected, |phase| phase == Phase::Linked)
     }
 }
 
