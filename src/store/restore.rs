@@ -1,0 +1,44 @@
+//! What a restart reads back: bounded, however large the ledger is.
+
+use rusqlite::types::Value;
+
+/// How many closed incidents a restart reads back, at most: those that closed last.
+pub const INCIDENTS_RESTORED_MAX: u32 = 200;
+
+/// How many entries of one incident a restart reads back, at most: the first and the newest ones.
+pub const ENTRIES_PER_INCIDENT_MAX: u32 = 64;
+
+/// Finds the entries by index alone. `?1` is the number of closed incidents, `?2` how many of the newest entries of an
+/// incident come along besides its first.
+///
+/// The names of the targets are found by hopping from each to the next (the "loose index scan" that SQLite does not do by
+/// itself, <https://sqlite.org/lang_with.html>): `SELECT DISTINCT target` would read the whole index.
+pub(super) const SQL: &str = "
+WITH RECURSIVE
+    targets (target) AS (
+        SELECT min(target) FROM ledger
+        UNION ALL
+        SELECT (SELECT min(target) FROM ledger WHERE targets.target < target) FROM targets WHERE target IS NOT NULL),
+    incidents (incident) AS (
+        SELECT incident FROM open_incident
+        UNION
+        SELECT incident FROM (SELECT incident FROM ledger WHERE kind = 'incident_closed' ORDER BY id DESC LIMIT ?1)
+        UNION
+        SELECT max(incident) FROM ledger WHERE incident IS NOT NULL),
+    wanted (id) AS (
+        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'state_changed') FROM targets
+        UNION
+        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'verdict_changed') FROM targets
+        UNION
+        SELECT (SELECT min(id) FROM ledger WHERE incident = incidents.incident) FROM incidents
+        UNION
+        SELECT id FROM incidents CROSS JOIN ledger USING (incident)
+        WHERE coalesce(
+            (SELECT id FROM ledger WHERE incident = incidents.incident ORDER BY id DESC LIMIT 1 OFFSET ?2), 0) < id)
+SELECT id, body FROM ledger WHERE id IN (SELECT id FROM wanted) ORDER BY id";
+
+/// Returns the values for [`SQL`].
+pub(super) fn limits() -> Vec<Value> {
+    let besides_first = ENTRIES_PER_INCIDENT_MAX.saturating_sub(1);
+    vec![Value::Integer(INCIDENTS_RESTORED_MAX.into()), Value::Integer(besides_first.into())]
+}
