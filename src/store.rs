@@ -81,7 +81,7 @@ impl Store {
         let capacity = capacity.max(1);
         let (orders, queue) = sync_channel(capacity);
         let (answers, answered) = mpsc::channel(capacity);
-        let writer = Writer::open(place.clone(), keep)?;
+        let mut writer = Writer::open(place.clone(), keep)?;
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.run(&queue))

@@ -42,3 +42,34 @@ pub(super) fn limits() -> Vec<Value> {
     let besides_first = ENTRIES_PER_INCIDENT_MAX.saturating_sub(1);
     vec![Value::Integer(INCIDENTS_RESTORED_MAX.into()), Value::Integer(besides_first.into())]
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a helper that fails fails its test")]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::super::place::Place;
+    use super::super::writer::Writer;
+    use super::*;
+
+    #[test]
+    fn a_restore_never_walks_through_the_ledger() {
+        let place = Place::new_memory();
+        let _writer = Writer::open(place.clone(), Duration::MAX).unwrap();
+        let connection = place.open_for_reading().unwrap();
+        let steps = plan(&connection, SQL);
+        assert!(steps.iter().any(|step| step.starts_with("SEARCH ledger")), "{steps:#?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN ledger")), "{steps:#?}");
+        // The rule above must be able to fail.
+        let walk = "SELECT id, body FROM ledger WHERE body <> ?1 AND body <> ?2";
+        assert!(plan(&connection, walk).iter().any(|step| step.starts_with("SCAN ledger")));
+    }
+
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("sound SQL");
+        let steps = statement.query_map(params_from_iter(limits()), |row| row.get(3)).expect("a plan");
+        steps.collect::<Result<_, _>>().expect("text")
+    }
+}

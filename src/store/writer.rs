@@ -57,7 +57,7 @@ impl Writer {
     }
 
     /// Carries out orders until nobody can give any more.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) {
+    pub(super) fn run(&mut self, orders: &Receiver<Order>) {
         while let Some(first) = self.next(orders) {
             let mut entries = Vec::new();
             for order in std::iter::once(first).chain(orders.try_iter()).take(BATCH_MAX) {
@@ -152,4 +152,99 @@ impl Open {
 fn respond(answer: OwnedPermit<Answer>, seq: Seq, result: Result<(), WriteFailed>) {
     // What comes back is the sender, for further permits.
     drop(answer.send(Answer { seq, result }));
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use tokio::sync::mpsc;
+
+    use crate::engine::ledger::Fact;
+    use crate::engine::target::TargetId;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_fails_the_entries_of_one_transaction_and_later_ones_are_written_again() {
+        let (_folder, mut writer) = writer_on_disk();
+        assert!(write(&mut writer, &["short", "short"]).iter().all(Result::is_ok));
+
+        let pages: i64 = connection(&mut writer).pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection(&mut writer).pragma_update(None, "max_page_count", pages).unwrap();
+        let long = "x".repeat(100_000);
+        let results = write(&mut writer, &["short", &long, "short"]);
+        assert_eq!(results.len(), 3);
+        assert!(results.iter().all(|result| matches!(result, Err(WriteFailed::DiskFull(_)))), "{results:?}");
+
+        connection(&mut writer).pragma_update(None, "max_page_count", 1_000_000).unwrap();
+        assert!(write(&mut writer, &[&long]).iter().all(Result::is_ok));
+        assert_eq!(rows(&mut writer), 3);
+    }
+
+    #[test]
+    fn a_ledger_locked_by_another_program_fails_entries_until_it_is_released() {
+        let (folder, mut writer) = writer_on_disk();
+        connection(&mut writer).busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join("ledger.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let results = write(&mut writer, &["a", "b"]);
+        assert!(results.iter().all(|result| matches!(result, Err(WriteFailed::Locked(_)))), "{results:?}");
+
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(write(&mut writer, &["c"]).iter().all(Result::is_ok));
+        assert_eq!(rows(&mut writer), 1);
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let (_folder, mut writer) = writer_on_disk();
+        let mode: String = connection(&mut writer).pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let full: i64 = connection(&mut writer).pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!((mode.as_str(), full), ("wal", 2));
+    }
+
+    #[test]
+    fn a_crowd_of_entries_is_answered_one_by_one_in_order() {
+        let mut writer = Writer::open(Place::new_memory(), Duration::MAX).unwrap();
+        let crowd = vec!["x"; 3 * BATCH_MAX + 7];
+        assert_eq!(write(&mut writer, &crowd).len(), crowd.len());
+        assert_eq!(rows(&mut writer), crowd.len());
+    }
+
+    fn writer_on_disk() -> (tempfile::TempDir, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::open(Place::File(folder.path().join("ledger.db")), Duration::MAX).unwrap();
+        (folder, writer)
+    }
+
+    fn connection(writer: &mut Writer) -> &mut Connection {
+        writer.connection().unwrap()
+    }
+
+    fn rows(writer: &mut Writer) -> usize {
+        let count: i64 = connection(writer).query_one("SELECT count(*) FROM ledger", (), |row| row.get(0)).unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// Queues up one entry for each text, lets the writer work them off, and returns what was answered.
+    fn write(writer: &mut Writer, texts: &[&str]) -> Vec<Result<(), WriteFailed>> {
+        let (orders, queue) = sync_channel(texts.len());
+        let (answers, mut answered) = mpsc::channel(texts.len());
+        for (number, why) in (0..).zip(texts) {
+            let fact = Fact::VerdictChanged { verdict: "healthy".to_owned(), pattern: None, why: (*why).to_owned() };
+            let entry = LedgerEntry { at: Wall::from_secs(1), target: TargetId::new("shop").unwrap(), fact };
+            let answer = answers.clone().try_reserve_owned().unwrap();
+            orders.try_send(Order::Append { seq: Seq(number), entry, answer }).unwrap();
+        }
+        drop((orders, answers));
+        writer.run(&queue);
+        let mut results = Vec::new();
+        while let Some(answer) = answered.blocking_recv() {
+            assert_eq!(answer.seq, Seq(u64::try_from(results.len()).unwrap()));
+            results.push(answer.result);
+        }
+        results
+    }
 }
