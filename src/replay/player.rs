@@ -31,11 +31,12 @@ struct Running {
 
 impl Player {
     pub(super) fn new(targets: BTreeMap<TargetId, RecordingTarget>, together: Duration) -> Self {
+        // A replay asks nobody: what came of asking stands in the recording.
         let watch = |target: &RecordingTarget| Watch {
             limits: Arc::new(target.limits.clone()),
-            has_deep: target.dialect.has(Ask::Deep),
-            has_qr: target.dialect.has(Ask::Qr),
-            has_status: target.dialect.has(Ask::Status),
+            has_deep: false,
+            has_qr: false,
+            has_status: false,
         };
         let watched = targets.iter().map(|(id, target)| (id.clone(), watch(target))).collect();
         Self { targets, policy: Policy { targets: watched, together }, running: None }
@@ -68,8 +69,7 @@ impl Running {
 
     /// Lets time pass until an observation; one that lies in the past counts as no time passed.
     ///
-    /// A deadline on the way is handed in once and no more: what falls due is to ask a gateway, which a replay does not, and
-    /// a year without samples must not become two million deadlines.
+    /// A deadline on the way is handed in, but one a line at most: a year without samples must not become two million of them.
     fn advance(&mut self, at: Wall, tell: &mut dyn FnMut(Line)) {
         let then = self.now.after(at.since(self.now.wall));
         if at < self.now.wall {
