@@ -219,7 +219,7 @@ const fn secs(n: u64) -> Duration {
 }
 
 const fn mins(n: u64) -> Duration {
-    Duration::from_secs(60 * n)
+    secs(n.saturating_mul(60))
 }
 
 /// How close together targets must turn bad by default to have turned bad together.
@@ -282,7 +282,7 @@ impl Default for Limits {
                 percent_min: 90,
                 lasts: mins(5),
                 lasts_fast: secs(60),
-                fast: secs(30),
+                fast: secs(45),
                 ladder: Ladder::new(Restart, &[Notify]),
             },
             credentials_refused: CredentialsRefused { times_min: 2, lasts: secs(60), ladder: Ladder::new(Notify, &[]) },
