@@ -215,7 +215,7 @@ impl Timeline {
             self.steady = None;
         }
         if self.reach.is_gone() {
-            self.polls.interrupt();
+            self.polls.interrupt(now);
         }
     }
 
@@ -238,8 +238,11 @@ impl Timeline {
         }
         self.steady = None;
         let dead_code = self.scan.frozen_since(limits.stuck_qr.frozen_after);
+        let unscanned = answer.effort == Effort::GaveUp && self.scan.since().is_some();
         match (answer.state, answer.effort) {
             (_, Effort::Stopped) => self.unready = None,
+            // Nobody came to scan, so its gateway gave up: it still waits for a person.
+            (_, Effort::GaveUp) if unscanned => self.unready = None,
             (SessionState::NeedsScan, _) => self.unready = dead_code,
             // Nobody knows what this word means: it neither starts nor ends a wait.
             (SessionState::Unknown, _) => {}
