@@ -60,7 +60,7 @@ fn lost_and_late_polls_change_no_verdict() {
 fn a_verdict_is_scored_by_pattern_time_and_remedy() {
     let fault = Label {
         pattern_ok: vec!["conflict".to_owned()],
-        onset_s: Some(100.0),
+        onset_s: Some(90.0),
         earliest_s: Some(100.0),
         latest_s: Some(200.0),
         remedy_ok: vec!["notify".to_owned()],
@@ -78,7 +78,8 @@ fn a_verdict_is_scored_by_pattern_time_and_remedy() {
         Outcome::FalseAlarm(_) => "false alarm",
     };
     assert_eq!(outcome(&fault, &[verdict(150.0, "conflict", "notify")]), "right");
-    assert_eq!(outcome(&fault, &[verdict(99.0, "conflict", "notify")]), "false alarm");
+    assert_eq!(outcome(&fault, &[verdict(89.0, "conflict", "notify")]), "false alarm");
+    assert_eq!(outcome(&fault, &[verdict(95.0, "conflict", "notify")]), "wrong");
     assert_eq!(outcome(&fault, &[verdict(201.0, "conflict", "notify")]), "wrong");
     assert_eq!(outcome(&fault, &[verdict(150.0, "conflict", "reset")]), "wrong");
     assert_eq!(
@@ -174,10 +175,10 @@ fn judge(label: &Label, verdicts: &[Verdict]) -> Outcome {
         return Outcome::FalseAlarm(said);
     };
     let wanted = format!("wanted {} in {earliest:.0} to {latest:.0} s", label.pattern_ok.join(" or "));
-    if *at_s < earliest {
+    if *at_s < earliest.min(label.onset_s.unwrap_or(earliest)) {
         return Outcome::FalseAlarm(format!("{said}, {wanted}"));
     }
-    if latest < *at_s || !label.pattern_ok.contains(pattern) {
+    if !(earliest..=latest).contains(at_s) || !label.pattern_ok.contains(pattern) {
         return Outcome::Wrong(format!("{said}, {wanted}"));
     }
     if !label.remedy_ok.contains(remedy) {
