@@ -1,5 +1,11 @@
 //! The metrics page as Prometheus reads it.
-#![expect(clippy::expect_used, clippy::arithmetic_side_effects, clippy::panic, reason = "helpers of tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::float_cmp,
+    reason = "helpers of tests; the numbers compared are whole"
+)]
 
 #[path = "support/exposition.rs"]
 mod exposition;
@@ -8,7 +14,6 @@ mod made_up;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use exposition::{Series, parse};
 use wa_watchdog::engine::pattern::Pattern;

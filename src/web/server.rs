@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves HTTP until `stop`. Each connection is a task of `tracker`: who waits for the tracker waits until the running answers
 /// have left, at most [`STOP_GRACE`].
 pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken, tracker: TaskTracker) {
-    let loopback_only = listener.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
+    let loopback_only = listener.local_addr().is_ok_and(is_loopback);
     let desk = Arc::new(Desk::new(state, loopback_only));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -47,6 +48,11 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken,
             }
         }
     }
+}
+
+/// Tells whether only this machine can reach an address.
+fn is_loopback(at: SocketAddr) -> bool {
+    at.ip().to_canonical().is_loopback()
 }
 
 /// Takes a connection once there is a place for it. Until then it waits in the kernel's bounded queue: a scrape that comes late
@@ -93,5 +99,20 @@ async fn ended_from_here(stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = sleep(CONNECTION_AGE_MAX) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_but_loopback_can_be_reached_from_elsewhere() {
+        for local in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+            assert!(is_loopback(local.parse().unwrap()), "{local}");
+        }
+        for reachable in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "[2001:db8::1]:80", "[::ffff:192.0.2.1]:80"] {
+            assert!(!is_loopback(reachable.parse().unwrap()), "{reachable}");
+        }
     }
 }

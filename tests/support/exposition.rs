@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 /// One metric with its series.
 #[derive(Debug)]
-pub struct Family {
-    pub help: String,
-    pub kind: String,
-    pub series: Vec<Series>,
+pub(crate) struct Family {
+    pub(crate) help: String,
+    pub(crate) kind: String,
+    pub(crate) series: Vec<Series>,
 }
 
 /// One line of values.
 #[derive(Debug)]
-pub struct Series {
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-    pub value: f64,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
 }
 
 /// Reads a whole page; panics on what Prometheus would refuse.
-pub fn parse(text: &str) -> BTreeMap<String, Family> {
+pub(crate) fn parse(text: &str) -> BTreeMap<String, Family> {
     assert!(text.ends_with('\n'), "the last line must end");
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut current = String::new();
@@ -52,9 +52,9 @@ fn parse_series(line: &str) -> Series {
     if let Some(inside) = rest.strip_prefix('{') {
         rest = inside;
         while let Some((label, after)) = rest.split_once("=\"").filter(|_| !rest.starts_with('}')) {
-            let end = closing_quote(after);
-            labels.insert(label.trim_start_matches(',').to_owned(), unescape(&after[..end]));
-            rest = &after[end + 1..];
+            let (value, after) = after.split_at(closing_quote(after));
+            labels.insert(label.trim_start_matches(',').to_owned(), unescape(value));
+            rest = after.strip_prefix('"').unwrap_or_default();
         }
         rest = rest.strip_prefix('}').unwrap_or_else(|| panic!("labels do not end: {line}"));
     }

@@ -17,15 +17,15 @@ use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::engine::verdict::Verdict;
 
 /// 2026-02-04T09:00:00Z, when the made-up snapshot was taken.
-pub const NOW_SECS: i64 = 1_770_195_600;
+pub(crate) const NOW_SECS: i64 = 1_770_195_600;
 
 /// Returns the time so many seconds before the snapshot.
-pub fn ago(secs: i64) -> Wall {
+pub(crate) fn ago(secs: i64) -> Wall {
     Wall::from_secs(NOW_SECS - secs)
 }
 
 /// Returns the whole snapshot.
-pub fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let open = incident(7, Pattern::StateLoop, 300, None);
     let closed = incident(3, Pattern::Unreachable, 9000, Some(Closed { at: ago(8400), how: Closing::Recovered }));
     Snapshot {
@@ -41,7 +41,7 @@ pub fn snapshot() -> Snapshot {
 }
 
 /// Returns a fleet of so many failing targets.
-pub fn fleet(size: u32) -> Snapshot {
+pub(crate) fn fleet(size: u32) -> Snapshot {
     let open = incident(7, Pattern::StateLoop, 300, None);
     let view = shop(&open);
     let named = |number| TargetView { target: id(&format!("session-{number:04}")), ..view.clone() };
@@ -53,7 +53,7 @@ pub fn fleet(size: u32) -> Snapshot {
 }
 
 /// Returns a target that was never heard of.
-pub fn newcomer(name: &str) -> TargetView {
+pub(crate) fn newcomer(name: &str) -> TargetView {
     TargetView {
         target: id(name),
         state: None,
@@ -94,19 +94,18 @@ fn well(name: &str) -> TargetView {
 
 fn shop(open: &Arc<Incident>) -> TargetView {
     let mut counts = Counts { answers: 1000, missing: 1, refused: 2, throttled: 3, oom_kills: 1, ..Counts::default() };
-    counts.failures = std::array::from_fn(|at| if Failure::ALL[at] == Failure::Timeout { 5 } else { 0 });
-    counts.state_changes =
-        std::array::from_fn(|at| if SessionState::ALL[at] == SessionState::Connecting { 4 } else { 0 });
-    counts.detections = std::array::from_fn(|at| u64::from(Pattern::ALL[at] == Pattern::StateLoop));
+    counts.failures = Failure::ALL.map(|failure| if failure == Failure::Timeout { 5 } else { 0 });
+    counts.state_changes = SessionState::ALL.map(|state| if state == SessionState::Connecting { 4 } else { 0 });
+    counts.detections = Pattern::ALL.map(|pattern| u64::from(pattern == Pattern::StateLoop));
     counts.incidents =
-        std::array::from_fn(|at| u64::from(matches!(Pattern::ALL[at], Pattern::StateLoop | Pattern::Unreachable)));
+        Pattern::ALL.map(|pattern| u64::from(matches!(pattern, Pattern::StateLoop | Pattern::Unreachable)));
     counts.connected = Duration::from_millis(72_000_500);
     for millis in [4, 90, 110, 30_000] {
         counts.probe_durations.observe(&PROBE_BUCKETS, Duration::from_millis(millis));
     }
     for (pattern, durations) in Pattern::ALL.into_iter().zip(&mut counts.incident_durations) {
         if pattern == Pattern::Unreachable {
-            durations.observe(&INCIDENT_BUCKETS, Duration::from_secs(600));
+            durations.observe(&INCIDENT_BUCKETS, Duration::from_mins(10));
         }
     }
     TargetView {
