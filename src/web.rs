@@ -45,7 +45,7 @@ pub use server::serve;
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long a client may take to send the head of a request. Counts from the end of the answer before, so that it also is how
 /// long an idle connection is kept alive.
-pub const HEAD_WITHIN: Duration = Duration::from_secs(30);
+pub const HEAD_WITHIN: Duration = Duration::from_secs(20);
 /// Longest body of a request, in bytes; longer ones are answered 413.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 /// How long a client may take to send the body of a request; then it is answered 408.
