@@ -186,20 +186,6 @@ fn no_such_target() -> Answer {
     problem(StatusCode::NOT_FOUND, "no target has this name", "GET /api/v1/targets lists every name")
 }
 
-/// Says in plain words what is believed of a target, and why.
-fn explain(view: &TargetView, now: Wall) -> Vec<String> {
-    let state = match (view.state, view.since) {
-        (Some(state), Some(since)) => format!("{state} for {}", words(now.since(since))),
-        (Some(state), None) => state.to_string(),
-        (None, _) => "not heard of yet".to_owned(),
-    };
-    let findings = view.findings.iter().map(|finding| {
-        let word = if finding.proven { "proven" } else { "suspected" };
-        format!("{} {word}: {}", finding.pattern, finding.why)
-    });
-    std::iter::once(state).chain(findings).collect()
-}
-
 impl<'a> Brief<'a> {
     fn of(view: &'a TargetView) -> Self {
         Self {
@@ -241,7 +227,7 @@ impl<'a> Detail<'a> {
             version: view.version.as_ref(),
             verdict: &view.verdict,
             memory_verdict: &view.memory_verdict,
-            explain: explain(view, snapshot.at),
+            explain: crate::engine::explain::explain(view, snapshot.at),
             findings: &view.findings,
             open: view.open.iter().map(|incident| Told::of(incident, snapshot.at)).collect(),
             memory: view.memory,
