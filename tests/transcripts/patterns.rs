@@ -314,6 +314,12 @@ fn connected_and_two_failed_deep_probes_is_silent() {
         "4 min silent_session: says connected, but the deep probe failed 2 times in a row since 09:03:00 (Target closed); limit is 2 -> restart",
     );
     check(
+        "every 60s
+         connected + deep_ok x3
+         connected + deep_hung x3",
+        "5 min silent_session: says connected, but the deep probe failed 3 times in a row since 09:03:00 (time-out); limit is 3 -> restart",
+    );
+    check(
         "every 60s\n connected + deep_bad\n connected + deep_ok\n connected + deep_bad\n connected + deep_unclear x9",
         "",
     );
