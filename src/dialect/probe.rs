@@ -31,7 +31,7 @@ impl DeepProbe {
     /// Judges what came of the probe.
     pub(super) fn read(&self, body: &Body, heard: Heard<'_>) -> Deep {
         let (status, bytes) = match heard {
-            Heard::Failed(Failure::Timeout) if self.timeout_fails => return Deep::Failed(Word::new("time-out")),
+            Heard::Failed(Failure::Timeout) if self.timeout_fails => return Deep::TimedOut,
             Heard::Failed(_) => return Deep::Unclear,
             Heard::Reply { status, body, pace: _ } => (status, body),
         };

@@ -1,1 +1,86 @@
 //! Says in plain words what is believed of a target, why, and what would change it.
+
+use super::incident::Incident;
+use super::moment::{Wall, words};
+use super::pattern::{Lane, Pattern};
+use super::snapshot::TargetView;
+use super::verdict::Verdict;
+
+/// Explains a target, one line a sentence, most important first.
+#[must_use]
+pub fn explain(view: &TargetView, now: Wall) -> Vec<String> {
+    let mut lines = vec![state(view, now)];
+    for lane in [Lane::Session, Lane::Memory] {
+        lines.extend(believed(view, lane));
+    }
+    lines.extend(view.open.iter().map(|incident| done(incident, now)));
+    lines.extend(would_change(view));
+    lines.push(format!(
+        "evidence counts from {} on ({} ago)",
+        view.evidence_since.clock(),
+        words(now.since(view.evidence_since))
+    ));
+    if let Some(until) = view.held_until.filter(|until| now < *until) {
+        lines.push(format!("the gateway asked to be left alone until {}", until.clock()));
+    }
+    lines
+}
+
+fn state(view: &TargetView, now: Wall) -> String {
+    let Some((state, since)) = view.state.zip(view.since) else {
+        return match view.up {
+            None => format!("{}: not heard of yet", view.target),
+            Some(_) => format!("{}: asked, but no answer was understood yet", view.target),
+        };
+    };
+    let word = view.word.as_ref().map_or_else(String::new, |word| format!(" (its word: \"{word}\")"));
+    format!("{}: {state}{word} since {}, for {}", view.target, since.clock(), words(now.since(since)))
+}
+
+fn believed(view: &TargetView, lane: Lane) -> Option<String> {
+    match (view.verdict_in(lane), lane) {
+        (Verdict::Healthy, Lane::Memory) => None,
+        (Verdict::Healthy, Lane::Session) if view.state.is_none() => None,
+        (Verdict::Healthy, Lane::Session) => Some(String::from("healthy: no pattern of failure has its evidence")),
+        (Verdict::Suspect { pattern, missing }, _) => Some(format!("suspect {pattern}: {missing}")),
+        (Verdict::Failing { pattern, evidence }, _) => Some(format!("failing, {pattern}: {}", evidence.sentence)),
+    }
+}
+
+fn done(incident: &Incident, now: Wall) -> String {
+    format!(
+        "incident {} is open since {} ({}); what fits first is {}; nothing was done: this version observes only",
+        incident.id,
+        incident.opened.clock(),
+        words(incident.duration(now)),
+        incident.remedy
+    )
+}
+
+fn would_change(view: &TargetView) -> Vec<String> {
+    let leading = [view.verdict.pattern(), view.memory_verdict.pattern()];
+    let others = view.findings.iter().filter(|finding| !leading.contains(&Some(finding.pattern)));
+    let mut lines: Vec<String> = others
+        .map(|finding| {
+            let weight = if finding.proven { "is proven too, but comes after it" } else { "would need more" };
+            format!("also {}: {} ({weight})", finding.pattern, finding.why)
+        })
+        .collect();
+    for incident in &view.open {
+        lines.push(String::from(match incident.pattern {
+            Pattern::MemoryPressure => "it closes once memory has stayed below its threshold for a while",
+            Pattern::SilentSession => {
+                "it closes once the deep probe passes or messages pass, and connected holds steadily"
+            }
+            Pattern::Conflict
+            | Pattern::SessionExpired
+            | Pattern::Repeated404
+            | Pattern::Unreachable
+            | Pattern::StateLoop
+            | Pattern::StuckQr
+            | Pattern::NeverReady
+            | Pattern::CredentialsRefused => "it closes once the session has been connected steadily for a while",
+        }));
+    }
+    lines
+}

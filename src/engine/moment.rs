@@ -47,7 +47,9 @@ impl Wall {
     /// Wraps milliseconds since the epoch, kept within the years that RFC 3339 can write.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
-        Self(millis.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond()))
+        // Whole seconds: jiff takes no milliseconds within its last one.
+        let [first, last] = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(|at| at.as_second().saturating_mul(1000));
+        Self(millis.clamp(first, last))
     }
 
     /// Wraps seconds since the epoch.
@@ -176,7 +178,10 @@ mod tests {
 
     #[test]
     fn times_out_of_range_are_clamped() {
-        assert!(!Wall::from_millis(i64::MAX).to_string().is_empty());
-        assert!(!Wall::from_millis(i64::MIN).to_string().is_empty());
+        assert!(Wall::from_millis(i64::MAX).to_string().starts_with("9999-12-30T"));
+        assert!(Wall::from_millis(i64::MIN).to_string().starts_with("-009999-01-02T"));
+        for edge in [i64::MIN, i64::MAX].map(Wall::from_millis) {
+            assert_eq!(edge.to_string().parse(), Ok(edge));
+        }
     }
 }

@@ -1,10 +1,27 @@
-//! The named ways in which a session fails, and their order.
+//! The named ways in which a session fails, their order, and how each is judged: one pure function a pattern.
+
+mod conflict;
+mod credentials_refused;
+mod memory_pressure;
+mod never_ready;
+mod repeated_404;
+mod session_expired;
+mod silent_session;
+mod state_loop;
+mod stuck_qr;
+mod unreachable;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ladder::Remedy;
+use super::evidence::{Evidence, Exhibit};
+use super::ladder::{Ladder, Remedy};
+use super::moment::{Moment, words};
+use super::policy::Limits;
+use super::timeline::Timeline;
+use super::timeline::track::Run;
 
 /// A named way to fail, in order of precedence: of several that match, the first is the verdict.
 ///
@@ -43,6 +60,56 @@ pub enum Lane {
     Session,
     /// Memory, beside it.
     Memory,
+}
+
+/// What a pattern is judged on.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// What the target showed.
+    pub timeline: &'a Timeline,
+    /// Its thresholds.
+    pub limits: &'a Limits,
+    /// The moment of judgement.
+    pub now: Moment,
+}
+
+/// How far a pattern is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing speaks for it.
+    Clear,
+    /// Part of its evidence is there.
+    Partly(Lack),
+    /// All of it is.
+    Proven,
+}
+
+/// What is still missing to prove a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It must last longer.
+    Time {
+        /// What was seen.
+        what: &'static str,
+        /// For how long.
+        have: Duration,
+        /// How long it must last.
+        need: Duration,
+    },
+    /// It must be seen more often.
+    Times {
+        /// What was seen.
+        what: &'static str,
+        /// How often.
+        have: u32,
+        /// How often it must be seen.
+        need: u32,
+    },
+    /// A proof of another kind is needed.
+    Proof {
+        /// What was seen, and what it would take.
+        what: &'static str,
+    },
 }
 
 impl Pattern {
@@ -94,6 +161,78 @@ impl Pattern {
         }
     }
 
+    /// Judges a target.
+    #[must_use]
+    pub fn judge(self, case: &Case<'_>) -> Finding {
+        match self {
+            Self::Conflict => conflict::judge(case),
+            Self::SessionExpired => session_expired::judge(case),
+            Self::Repeated404 => repeated_404::judge(case),
+            Self::Unreachable => unreachable::judge(case),
+            Self::StateLoop => state_loop::judge(case),
+            Self::StuckQr => stuck_qr::judge(case),
+            Self::NeverReady => never_ready::judge(case),
+            Self::SilentSession => silent_session::judge(case),
+            Self::MemoryPressure => memory_pressure::judge(case),
+            Self::CredentialsRefused => credentials_refused::judge(case),
+        }
+    }
+
+    /// Tells the proof of a pattern that is proven in this case.
+    #[must_use]
+    pub fn tell(self, case: &Case<'_>) -> Evidence {
+        match self {
+            Self::Conflict => conflict::tell(case),
+            Self::SessionExpired => session_expired::tell(case),
+            Self::Repeated404 => repeated_404::tell(case),
+            Self::Unreachable => unreachable::tell(case),
+            Self::StateLoop => state_loop::tell(case),
+            Self::StuckQr => stuck_qr::tell(case),
+            Self::NeverReady => never_ready::tell(case),
+            Self::SilentSession => silent_session::tell(case),
+            Self::MemoryPressure => memory_pressure::tell(case),
+            Self::CredentialsRefused => credentials_refused::tell(case),
+        }
+    }
+
+    /// Returns the remedies that fit in this case.
+    #[must_use]
+    pub fn ladder(self, case: &Case<'_>) -> Ladder {
+        let limits = case.limits;
+        match self {
+            Self::Conflict => limits.conflict.ladder.clone(),
+            Self::SessionExpired => session_expired::ladder(case),
+            Self::Repeated404 => limits.repeated_404.ladder.clone(),
+            Self::Unreachable => limits.unreachable.ladder.clone(),
+            Self::StateLoop => limits.state_loop.ladder.clone(),
+            Self::StuckQr => stuck_qr::ladder(case),
+            Self::NeverReady => never_ready::ladder(case),
+            Self::SilentSession => limits.silent_session.ladder.clone(),
+            Self::MemoryPressure => limits.memory_pressure.ladder.clone(),
+            Self::CredentialsRefused => limits.credentials_refused.ladder.clone(),
+        }
+    }
+
+    /// Tells whether what was seen since evidence last started anew is enough to call an incident of this pattern over,
+    /// once the session is steadily connected and the pattern is proven no more.
+    ///
+    /// A session that is silent or that only its log convicts says `connected` all along: there the status alone clears nothing.
+    #[must_use]
+    pub fn is_cleared(self, case: &Case<'_>) -> bool {
+        match self {
+            Self::SilentSession => silent_session::is_cleared(case),
+            Self::MemoryPressure => memory_pressure::is_cleared(case),
+            Self::Conflict
+            | Self::SessionExpired
+            | Self::Repeated404
+            | Self::Unreachable
+            | Self::StateLoop
+            | Self::StuckQr
+            | Self::NeverReady
+            | Self::CredentialsRefused => true,
+        }
+    }
+
     /// Tells whether a remedy may ever be applied to it, whatever the configuration says.
     #[must_use]
     pub fn allows(self, remedy: Remedy) -> bool {
@@ -114,4 +253,46 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+impl Finding {
+    /// Asks for a time: nothing below a tenth of it, partly below it, proven from it on.
+    fn of_time(what: &'static str, have: Duration, need: Duration) -> Self {
+        if need <= have {
+            return Self::Proven;
+        }
+        if have < need.div_f64(10.0) { Self::Clear } else { Self::Partly(Lack::Time { what, have, need }) }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time { what, have, need } => {
+                write!(f, "{what} for {}; it takes {}", words(*have), words(*need))
+            }
+            Self::Times { what, have, need } => write!(f, "{what} seen {have} of {need} times"),
+            Self::Proof { what } => f.write_str(what),
+        }
+    }
+}
+
+/// Shows one run of samples as an exhibit.
+fn exhibit(run: &Run) -> Exhibit {
+    let word = run.seen.word.as_ref().map_or_else(String::new, |word| format!(" ({word})"));
+    let samples = match run.count {
+        1 => String::new(),
+        count => format!(", {count} samples until {}", run.last.wall.clock()),
+    };
+    Exhibit { at: run.first.wall, seen: format!("{}{word}{samples}", run.seen.state) }
+}
+
+/// Shows the newest runs of the track that answers polls, from a moment on.
+fn exhibits_since(case: &Case<'_>, since: Moment) -> Vec<Exhibit> {
+    case.timeline.polls.runs().filter(|run| since.uptime <= run.last.uptime).map(exhibit).collect()
+}
+
+/// Writes a word in quotes after what it explains, or nothing.
+fn in_words(run: &Run) -> String {
+    run.seen.word.as_ref().map_or_else(String::new, |word| format!(" (\"{word}\")"))
 }

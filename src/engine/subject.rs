@@ -1,1 +1,387 @@
 //! One watched target: its timeline, its verdicts, its incidents.
+
+mod view;
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::incident::{Closed, Closing, Incident, IncidentId};
+use super::moment::Moment;
+use super::pattern::{Case, Finding, Lane, Pattern};
+use super::policy::Watch;
+use super::sample::{Failure, Reply, Sample, SessionState, Word};
+use super::schedule::Slot;
+use super::snapshot::{Counts, INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
+use super::target::TargetId;
+use super::timeline::Timeline;
+use super::verdict::Verdict;
+
+/// One watched target.
+#[derive(Debug)]
+pub struct Subject {
+    id: TargetId,
+    /// How strictly it is watched.
+    pub watch: Watch,
+    /// When it is asked.
+    pub slot: Slot,
+    timeline: Timeline,
+    counts: Counts,
+    session: Book,
+    memory: Book,
+    /// The state that was last told to the world, also before a restart of the watchdog.
+    told_state: Option<SessionState>,
+    state_since: Option<Moment>,
+    connected_at: Option<Moment>,
+    epoch: u64,
+    view: OnceCell<Arc<TargetView>>,
+}
+
+/// What is believed of one lane.
+#[derive(Debug, Default)]
+struct Book {
+    open: Option<Open>,
+    brief: Brief,
+    /// The patterns that were proven at the last sample.
+    proven: u16,
+    /// Since when nothing is proven any more.
+    calm: Option<Moment>,
+}
+
+/// An incident that is open.
+#[derive(Debug)]
+struct Open {
+    incident: Arc<Incident>,
+    since: Moment,
+    is_restored: bool,
+}
+
+/// A verdict without its words, to see a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Brief {
+    #[default]
+    Healthy,
+    Suspect(Pattern),
+    Failing(Pattern),
+}
+
+/// What changed with a sample.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// The state.
+    State {
+        /// The state before.
+        from: Option<SessionState>,
+        /// The state from here on.
+        to: SessionState,
+        /// The gateway's own word.
+        word: Option<Word>,
+    },
+    /// The verdict, without an incident opening or closing.
+    Verdict(Verdict),
+    /// An incident opened.
+    Opened(Arc<Incident>, Moment),
+    /// An open incident changed its pattern.
+    Changed(Arc<Incident>, Pattern),
+    /// An incident closed; it had opened at that moment.
+    Closed(Arc<Incident>, Moment),
+}
+
+/// What a ledger remembers of a target.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// The last state.
+    pub state: Option<SessionState>,
+    /// Whether the session was good.
+    pub was_good: bool,
+    /// The incidents that are open.
+    pub open: Vec<Arc<Incident>>,
+}
+
+impl Subject {
+    /// Starts to watch a target, with what is remembered of it.
+    #[must_use]
+    pub fn new(id: TargetId, watch: Watch, memory: Memory, epoch: u64, now: Moment) -> Self {
+        let mut timeline = Timeline::new(now);
+        timeline.ever_good = memory.was_good;
+        let mut subject = Self {
+            id,
+            watch,
+            slot: Slot::default(),
+            timeline,
+            counts: Counts::default(),
+            session: Book::default(),
+            memory: Book::default(),
+            told_state: memory.state,
+            state_since: None,
+            connected_at: None,
+            epoch,
+            view: OnceCell::new(),
+        };
+        for incident in memory.open {
+            let book = subject.book(incident.pattern.lane());
+            book.brief = Brief::Failing(incident.pattern);
+            book.open = Some(Open { incident, since: now, is_restored: true });
+        }
+        subject
+    }
+
+    /// Takes in one sample; `epoch` counts how often the watchdog found itself suspended.
+    pub fn observe(&mut self, now: Moment, epoch: u64, sample: &Sample, ids: &mut IncidentId) -> Vec<News> {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.timeline.restart(now);
+        }
+        self.view.take();
+        self.count(sample);
+        let limits = Arc::clone(&self.watch.limits);
+        self.timeline.observe(now, sample, &limits);
+        if let Sample::Poll { reply: Reply::Throttled { retry_after }, .. } = sample {
+            self.slot.hold(now, *retry_after, limits.poll_every);
+        }
+        let mut news = Vec::new();
+        self.follow_state(now, &mut news);
+        for lane in [Lane::Session, Lane::Memory] {
+            self.judge(now, lane, ids, &mut news);
+        }
+        news
+    }
+
+    /// Stops watching: every open incident closes.
+    pub fn unwatch(&mut self, now: Moment) -> Vec<News> {
+        let closed = [Lane::Session, Lane::Memory].map(|lane| self.close(now, lane, Closing::Unwatched));
+        closed.into_iter().flatten().collect()
+    }
+
+    /// Takes on new thresholds; what was seen and what is open stay.
+    pub fn rewatch(&mut self, watch: Watch) {
+        self.watch = watch;
+        self.view.take();
+    }
+
+    /// Returns the session incident that is open, and when it opened.
+    #[must_use]
+    pub fn open_session(&self) -> Option<(IncidentId, Moment)> {
+        self.session.open.as_ref().map(|open| (open.incident.id, open.since))
+    }
+
+    /// Tells whether the deep probe may be asked: only of a session that says it is good, and not soon after a start.
+    #[must_use]
+    pub fn wants_deep(&self, now: Moment) -> bool {
+        let limits = &self.watch.limits;
+        let settled = self.timeline.steady.is_some_and(|since| limits.settle <= now.since(since));
+        self.watch.has_deep && settled && is_due(now, self.slot.deep_asked, limits.deep_every)
+    }
+
+    /// Tells whether the QR endpoint may be asked: only while a scan is wanted, and not soon after a start.
+    #[must_use]
+    pub fn wants_qr(&self, now: Moment) -> bool {
+        let limits = &self.watch.limits;
+        let settled =
+            self.timeline.scan.since().is_some_and(|since| limits.settle.min(limits.qr_every) <= now.since(since));
+        self.watch.has_qr && settled && is_due(now, self.slot.qr_asked, limits.qr_every)
+    }
+
+    /// Shows it; costs nothing when nothing changed since the last time.
+    #[must_use]
+    pub fn view(&self) -> Arc<TargetView> {
+        Arc::clone(self.view.get_or_init(|| Arc::new(view::show(self))))
+    }
+
+    /// Forgets the view that was shown last, for a change that no sample made.
+    pub fn touch(&mut self) {
+        self.view.take();
+    }
+
+    fn book(&mut self, lane: Lane) -> &mut Book {
+        match lane {
+            Lane::Session => &mut self.session,
+            Lane::Memory => &mut self.memory,
+        }
+    }
+
+    fn case(&self, now: Moment) -> Case<'_> {
+        Case { timeline: &self.timeline, limits: &self.watch.limits, now }
+    }
+
+    fn follow_state(&mut self, now: Moment, news: &mut Vec<News>) {
+        let Some(run) = self.timeline.polls.current() else { return };
+        let (to, word) = (run.seen.state, &run.seen.word);
+        if to == SessionState::Connected {
+            if let Some(before) = self.connected_at.filter(|at| self.timeline.floor.uptime <= at.uptime) {
+                self.counts.connected = self.counts.connected.saturating_add(run.last.since(before));
+            }
+            self.connected_at = Some(run.last);
+        } else {
+            self.connected_at = None;
+        }
+        if self.state_since.is_some() && self.told_state == Some(to) {
+            return;
+        }
+        let from = self.told_state.replace(to);
+        self.state_since = Some(now);
+        if from != Some(to) {
+            bump(&mut self.counts.state_changes, SessionState::ALL.iter().position(|state| *state == to));
+            news.push(News::State { from, to, word: word.clone() });
+        }
+    }
+
+    fn judge(&mut self, now: Moment, lane: Lane, ids: &mut IncidentId, news: &mut Vec<News>) {
+        let (mut top, mut suspect, mut proven) = (None, None, 0_u16);
+        let case = self.case(now);
+        for (index, pattern) in Pattern::ALL.into_iter().enumerate() {
+            if pattern.lane() != lane {
+                continue;
+            }
+            match pattern.judge(&case) {
+                Finding::Proven => {
+                    proven |= 1_u16.checked_shl(u32::try_from(index).unwrap_or(0)).unwrap_or(0);
+                    top = top.or(Some(pattern));
+                }
+                Finding::Partly(lack) => suspect = suspect.or(Some((pattern, lack))),
+                Finding::Clear => {}
+            }
+        }
+        self.detect(lane, proven);
+        match top {
+            Some(pattern) => self.prove(now, pattern, ids, news),
+            None => self.calm(now, lane, news),
+        }
+        let brief = match (&self.book(lane).open, suspect) {
+            (Some(open), _) => Brief::Failing(open.incident.pattern),
+            (None, Some((pattern, _))) => Brief::Suspect(pattern),
+            (None, None) => Brief::Healthy,
+        };
+        let before = std::mem::replace(&mut self.book(lane).brief, brief);
+        if before == brief {
+            return;
+        }
+        // An incident that opened, changed or closed says so itself.
+        match (before, brief, suspect) {
+            (Brief::Healthy | Brief::Suspect(_), Brief::Suspect(pattern), Some((_, lack))) => {
+                news.push(News::Verdict(Verdict::Suspect { pattern, missing: lack.to_string() }));
+            }
+            (Brief::Suspect(_), Brief::Healthy, _) => news.push(News::Verdict(Verdict::Healthy)),
+            (_, _, _) => {}
+        }
+    }
+
+    fn detect(&mut self, lane: Lane, proven: u16) {
+        let before = std::mem::replace(&mut self.book(lane).proven, proven);
+        for index in 0..Pattern::ALL.len() {
+            let bit = 1_u16.checked_shl(u32::try_from(index).unwrap_or(0)).unwrap_or(0);
+            if proven & bit != 0 && before & bit == 0 {
+                bump(&mut self.counts.detections, Some(index));
+            }
+        }
+    }
+
+    fn prove(&mut self, now: Moment, pattern: Pattern, ids: &mut IncidentId, news: &mut Vec<News>) {
+        let lane = pattern.lane();
+        self.book(lane).calm = None;
+        if self.book(lane).open.as_ref().is_some_and(|open| open.incident.pattern == pattern) {
+            return;
+        }
+        let case = self.case(now);
+        let (evidence, remedy) = (Arc::new(pattern.tell(&case)), pattern.ladder(&case).first());
+        if let Some(open) = &mut self.book(lane).open {
+            let from = open.incident.pattern;
+            open.incident = Arc::new(Incident { pattern, evidence, remedy, ..Incident::clone(&open.incident) });
+            news.push(News::Changed(Arc::clone(&open.incident), from));
+            return;
+        }
+        ids.0 = ids.0.saturating_add(1);
+        let incident = Arc::new(Incident {
+            id: *ids,
+            target: self.id.clone(),
+            pattern,
+            evidence,
+            remedy,
+            opened: now.wall,
+            closed: None,
+        });
+        bump(&mut self.counts.incidents, index_of(pattern));
+        self.book(lane).open = Some(Open { incident: Arc::clone(&incident), since: now, is_restored: false });
+        news.push(News::Opened(incident, now));
+    }
+
+    fn calm(&mut self, now: Moment, lane: Lane, news: &mut Vec<News>) {
+        let since = *self.book(lane).calm.get_or_insert(now);
+        let Some(open) = &self.book(lane).open else { return };
+        let (pattern, is_restored) = (open.incident.pattern, open.is_restored);
+        let limits = &self.watch.limits;
+        // Evidence from a log is lost with a restart of the watchdog, and `connected` does not refute it: give it time to return.
+        let steady = match (pattern, is_restored) {
+            (Pattern::Conflict, true) => limits.steady.max(limits.conflict.within),
+            (_, _) => limits.steady,
+        };
+        let is_over = match lane {
+            Lane::Session => self.timeline.steady.is_some_and(|at| steady <= now.since(at)),
+            Lane::Memory => steady <= now.since(since),
+        };
+        let how = if is_over && pattern.is_cleared(&self.case(now)) {
+            Closing::Recovered
+        } else if lane == Lane::Session && self.timeline.is_stopped() && limits.steady <= now.since(since) {
+            Closing::Stopped
+        } else {
+            return;
+        };
+        news.extend(self.close(now, lane, how));
+        // What was judged and closed is not judged again.
+        if lane == Lane::Session {
+            let steady = self.timeline.steady;
+            self.timeline.restart(now);
+            self.timeline.steady = steady;
+        }
+    }
+
+    fn close(&mut self, now: Moment, lane: Lane, how: Closing) -> Option<News> {
+        let open = self.book(lane).open.take()?;
+        let incident = Incident { closed: Some(Closed { at: now.wall, how }), ..Incident::clone(&open.incident) };
+        let lasted = incident.duration(now.wall);
+        if let Some(durations) = index_of(incident.pattern).and_then(|i| self.counts.incident_durations.get_mut(i)) {
+            durations.observe(&INCIDENT_BUCKETS, lasted);
+        }
+        Some(News::Closed(Arc::new(incident), open.since))
+    }
+
+    fn count(&mut self, sample: &Sample) {
+        let counts = &mut self.counts;
+        match sample {
+            Sample::Poll { reply, latency } => {
+                counts.probe_durations.observe(&PROBE_BUCKETS, *latency);
+                match reply {
+                    Reply::Answer(_) => counts.answers = counts.answers.saturating_add(1),
+                    Reply::NoAnswer(failure) => {
+                        let same = |other: &Failure| other.as_str() == failure.as_str();
+                        bump(&mut counts.failures, Failure::ALL.iter().position(same));
+                    }
+                    Reply::Missing(_) => counts.missing = counts.missing.saturating_add(1),
+                    Reply::Refused { .. } => counts.refused = counts.refused.saturating_add(1),
+                    Reply::Throttled { .. } => counts.throttled = counts.throttled.saturating_add(1),
+                }
+            }
+            Sample::Signal(_) => counts.signals = counts.signals.saturating_add(1),
+            Sample::Deep(_)
+            | Sample::Qr(_)
+            | Sample::Memory(_)
+            | Sample::Pushed(_)
+            | Sample::Activity
+            | Sample::Runtime(_) => {}
+        }
+    }
+}
+
+fn is_due(now: Moment, asked: Option<Moment>, every: Duration) -> bool {
+    asked.is_none_or(|at| every <= now.since(at))
+}
+
+fn index_of(pattern: Pattern) -> Option<usize> {
+    Pattern::ALL.iter().position(|other| *other == pattern)
+}
+
+fn bump<const N: usize>(counts: &mut [u64; N], index: Option<usize>) {
+    if let Some(count) = index.and_then(|index| counts.get_mut(index)) {
+        *count = count.saturating_add(1);
+    }
+}

@@ -1,1 +1,329 @@
 //! The bounded memory of what a target showed.
+//!
+//! A timeline folds samples into runs and streaks as they come, so that it costs the same after a minute and after a year. The
+//! patterns read it; nothing else judges.
+
+pub mod activity;
+pub mod memory;
+pub mod reach;
+pub mod scan;
+pub mod track;
+
+use std::time::Duration;
+
+use super::moment::{Moment, Wall};
+use super::policy::Limits;
+use super::sample::{Answer, Deep, Effort, Facts, Failure, Reply, Runtime, Sample, SessionState, Signal, Word};
+use activity::Activity;
+use memory::MemoryWatch;
+use reach::{Reach, Streak};
+use scan::Scan;
+use track::{Seen, Track};
+
+/// What a target showed since it is watched, folded.
+///
+/// Every field that is evidence starts anew at [`Timeline::restart`]; what is only shown or remembered (runs, version, whether
+/// the session ever was good) stays.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Since when evidence counts.
+    pub floor: Moment,
+    /// The states that the gateway answered or pushed.
+    pub polls: Track,
+    /// The states that its log told of.
+    pub log: Track,
+    /// Whether it answers at all.
+    pub reach: Reach,
+    /// Answers that the session does not exist.
+    pub missing: Streak,
+    /// Refusals of the session's own key.
+    pub refused_session: Streak,
+    /// Refusals of the watchdog's credentials.
+    pub refused: Streak,
+    /// Answers that nobody understands.
+    pub garbled: Streak,
+    /// The wait for a scan.
+    pub scan: Scan,
+    /// Since when it is neither good nor waiting for a scan.
+    pub unready: Option<Moment>,
+    /// When its loading last made progress, and how far it is.
+    pub progress: Option<(Moment, u8)>,
+    /// Deep probes that failed in a row.
+    pub deep: Streak,
+    /// What the last failed deep probe said; nothing where it hung.
+    pub deep_word: Option<Word>,
+    /// Whether one of the deep probes in the row hung.
+    pub deep_hung: bool,
+    /// Whether a deep probe passed since the floor.
+    pub deep_passed: bool,
+    /// Messages passing.
+    pub activity: Activity,
+    /// Memory.
+    pub memory: MemoryWatch,
+    /// Whether the session was good at any time, also before a restart of the watchdog.
+    pub ever_good: bool,
+    /// When it was last seen good.
+    pub last_good: Option<Moment>,
+    /// Since when it is connected without a transition.
+    pub steady: Option<Moment>,
+    /// Whether the service itself was down since the session was last good.
+    pub down_since_good: bool,
+    /// The last reply to a status poll was an answer or at least an answer's kin; none before the first.
+    pub up: Option<bool>,
+    /// When the service or session started, by its own word.
+    pub started: Option<Wall>,
+    /// Its version, by its own word.
+    pub version: Option<Word>,
+    /// When anything was last heard.
+    pub last_sample: Option<Moment>,
+}
+
+impl Timeline {
+    /// Starts empty.
+    #[must_use]
+    pub fn new(now: Moment) -> Self {
+        Self {
+            floor: now,
+            polls: Track::default(),
+            log: Track::default(),
+            reach: Reach::default(),
+            missing: Streak::default(),
+            refused_session: Streak::default(),
+            refused: Streak::default(),
+            garbled: Streak::default(),
+            scan: Scan::default(),
+            unready: None,
+            progress: None,
+            deep: Streak::default(),
+            deep_word: None,
+            deep_hung: false,
+            deep_passed: false,
+            activity: Activity::default(),
+            memory: MemoryWatch::default(),
+            ever_good: false,
+            last_good: None,
+            steady: None,
+            down_since_good: false,
+            up: None,
+            started: None,
+            version: None,
+            last_sample: None,
+        }
+    }
+
+    /// Starts every window of evidence anew: at the watchdog's own start, after it was suspended, after a silence of samples,
+    /// after a start of the service, and when an incident closed, so that no evidence is judged twice.
+    pub fn restart(&mut self, now: Moment) {
+        self.floor = now;
+        self.polls.cut();
+        self.log.cut();
+        self.reach = Reach::default();
+        self.missing = Streak::default();
+        self.refused_session = Streak::default();
+        self.refused = Streak::default();
+        self.garbled = Streak::default();
+        self.scan = Scan::default();
+        self.unready = None;
+        self.progress = None;
+        self.deep = Streak::default();
+        self.deep_hung = false;
+        self.deep_passed = false;
+        self.activity.hold_still_from(now);
+        self.memory.restart();
+        self.steady = None;
+    }
+
+    /// Folds in one sample.
+    pub fn observe(&mut self, now: Moment, sample: &Sample, limits: &Limits) {
+        let silence = self.last_sample.map_or(Duration::ZERO, |last| now.since(last));
+        if limits.gap.max(limits.poll_every.saturating_mul(4)) < silence {
+            self.restart(now);
+        }
+        self.last_sample = Some(now);
+        match sample {
+            Sample::Poll { reply, .. } => self.observe_reply(now, reply, limits),
+            Sample::Pushed(answer) => self.observe_answer(now, answer, limits),
+            Sample::Deep(deep) => self.observe_deep(now, deep),
+            Sample::Qr(mark) => self.scan.shows(now, *mark),
+            Sample::Memory(memory) => self.memory.observe(now, *memory, &limits.memory_pressure),
+            Sample::Signal(signal) => self.observe_signal(now, signal),
+            Sample::Activity => self.activity.moved(now, now.wall),
+            Sample::Runtime(runtime) => self.observe_runtime(now, runtime),
+        }
+    }
+
+    /// Returns the state that it was last seen in.
+    #[must_use]
+    pub fn state(&self) -> Option<SessionState> {
+        self.polls.current().map(|run| run.seen.state)
+    }
+
+    /// Tells whether the newest answer says that the session is usable.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.state() == Some(SessionState::Connected)
+    }
+
+    /// Tells whether somebody stopped the session on purpose.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.polls.current().is_some_and(|run| run.seen.effort == Effort::Stopped)
+    }
+
+    fn observe_reply(&mut self, now: Moment, reply: &Reply, limits: &Limits) {
+        self.up = Some(!matches!(reply, Reply::NoAnswer(_)));
+        match reply {
+            Reply::Answer(answer) => {
+                self.answered(now, limits);
+                self.missing = Streak::default();
+                self.refused = Streak::default();
+                self.refused_session = Streak::default();
+                self.observe_answer(now, answer, limits);
+            }
+            Reply::NoAnswer(failure) => self.observe_failure(now, *failure),
+            Reply::Missing(word) => {
+                self.answered(now, limits);
+                self.refused = Streak::default();
+                self.refused_session = Streak::default();
+                self.missing.add(now);
+                self.steady = None;
+                self.unready = None;
+                self.polls.push(now, Seen::state(SessionState::Missing, Some(word.clone())));
+            }
+            Reply::Refused { of_session, .. } => {
+                self.answered(now, limits);
+                self.steady = None;
+                // A session's own key that never worked may be mistyped: that is the watchdog's credential, not the session.
+                if *of_session && self.ever_good { &mut self.refused_session } else { &mut self.refused }.add(now);
+            }
+            Reply::Throttled { .. } => self.answered(now, limits),
+        }
+    }
+
+    fn answered(&mut self, now: Moment, limits: &Limits) {
+        self.reach.answered(now, limits.unreachable.clears);
+        self.garbled = Streak::default();
+    }
+
+    fn observe_failure(&mut self, now: Moment, failure: Failure) {
+        if !failure.means_down() {
+            self.garbled.add(now);
+            return;
+        }
+        self.reach.failed(now, failure);
+        if failure != Failure::Timeout {
+            self.down_since_good = true;
+            self.memory.service_gone();
+        }
+        if 1 < self.reach.failures {
+            self.steady = None;
+        }
+        if self.reach.is_gone() {
+            self.polls.interrupt(now);
+        }
+    }
+
+    fn observe_answer(&mut self, now: Moment, answer: &Answer, limits: &Limits) {
+        self.observe_facts(now, &answer.facts);
+        self.polls.push(now, Seen::of(answer));
+        self.scan.observe(now, answer, self.ever_good);
+        self.activity.observe(now, answer, &limits.silent_session);
+        self.observe_readiness(now, answer, limits);
+    }
+
+    fn observe_readiness(&mut self, now: Moment, answer: &Answer, limits: &Limits) {
+        if answer.state == SessionState::Connected {
+            self.ever_good = true;
+            self.last_good = Some(now);
+            self.down_since_good = false;
+            self.unready = None;
+            self.steady.get_or_insert(now);
+            return;
+        }
+        self.steady = None;
+        let dead_code = self.scan.frozen_since(limits.stuck_qr.frozen_after);
+        let unscanned = answer.effort == Effort::GaveUp && self.scan.since().is_some();
+        match (answer.state, answer.effort) {
+            (_, Effort::Stopped) => self.unready = None,
+            // Nobody came to scan, so its gateway gave up: it still waits for a person.
+            (_, Effort::GaveUp) if unscanned => self.unready = None,
+            (SessionState::NeedsScan, _) => self.unready = dead_code,
+            // Nobody knows what this word means: it neither starts nor ends a wait.
+            (SessionState::Unknown, _) => {}
+            (
+                SessionState::Connected
+                | SessionState::Connecting
+                | SessionState::Disconnected
+                | SessionState::Conflict
+                | SessionState::LoggedOut
+                | SessionState::Expired
+                | SessionState::Missing
+                | SessionState::Blocked,
+                _,
+            ) => {
+                self.unready.get_or_insert(now);
+            }
+        }
+    }
+
+    fn observe_facts(&mut self, now: Moment, facts: &Facts) {
+        if let Some(percent) = facts.progress
+            && self.progress.is_none_or(|(_, before)| before != percent)
+        {
+            let rose = self.progress.is_none_or(|(_, before)| before < percent);
+            self.progress = rose.then_some((now, percent)).or(self.progress);
+        }
+        if facts.version.is_some() && facts.version != self.version {
+            self.version.clone_from(&facts.version);
+        }
+        // A later start than the one known: it was restarted between two polls.
+        if let Some(started) = facts.started
+            && self.started != Some(started)
+        {
+            let restarted = self.started.is_some_and(|before| Duration::from_secs(5) < started.since(before));
+            self.started = Some(started);
+            if restarted {
+                self.restart(now);
+            }
+        }
+    }
+
+    fn observe_deep(&mut self, now: Moment, deep: &Deep) {
+        match deep {
+            Deep::Passed => {
+                self.deep = Streak::default();
+                self.deep_hung = false;
+                self.deep_passed = true;
+            }
+            Deep::Failed(word) => {
+                self.deep.add(now);
+                self.deep_word = Some(word.clone());
+            }
+            Deep::TimedOut => {
+                self.deep.add(now);
+                self.deep_hung = true;
+                self.deep_word = None;
+            }
+            Deep::Unclear => {}
+        }
+    }
+
+    fn observe_signal(&mut self, now: Moment, signal: &Signal) {
+        let seen =
+            Seen { state: signal.state, phase: signal.phase, effort: Effort::Trying, word: Some(signal.line.clone()) };
+        self.log.push(now, seen);
+    }
+
+    fn observe_runtime(&mut self, now: Moment, runtime: &Runtime) {
+        match runtime {
+            Runtime::Started => self.restart(now),
+            Runtime::Died { oom_killed, .. } => {
+                self.down_since_good = true;
+                if *oom_killed {
+                    self.memory.killed(now);
+                }
+            }
+            Runtime::VersionChanged(version) => self.version = Some(version.clone()),
+        }
+    }
+}

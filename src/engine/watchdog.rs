@@ -1,15 +1,29 @@
 //! The state machine: which input changes what, and what is ordered then.
 
-use std::sync::Arc;
+mod restore;
 
-use super::incident::Incident;
-use super::ledger::{LedgerEntry, Seq};
-use super::moment::Moment;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fleet::Fleet;
+use super::incident::{Incident, IncidentId};
+use super::ledger::{Fact, LedgerEntry, Seq};
+use super::moment::{Moment, Wall};
 use super::policy::Policy;
 use super::sample::{Sample, SessionState, Word};
+use super::schedule::Schedule;
 use super::snapshot::Snapshot;
+use super::subject::{Memory, News, Subject};
 use super::target::TargetId;
 use super::verdict::Verdict;
+
+/// Most closed incidents that are kept to be shown; the ledger holds them all.
+pub const INCIDENTS_SHOWN_MAX: usize = 200;
+/// Most ledger entries whose answer is awaited; beyond it an entry that fails is announced without its text.
+const PENDING_MAX: usize = 4096;
+/// The clocks may drift apart this much between two inputs; beyond it the machine was suspended or a clock was set.
+const DRIFT_MAX: Duration = Duration::from_mins(1);
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -85,36 +99,271 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Watchdog {
     policy: Policy,
+    subjects: BTreeMap<TargetId, Subject>,
+    schedule: Schedule,
+    fleet: Fleet,
+    outputs: VecDeque<Output>,
+    recent: VecDeque<Arc<Incident>>,
+    pending: BTreeMap<Seq, LedgerEntry>,
+    seq: Seq,
+    ids: IncidentId,
+    started: Wall,
+    last: Moment,
+    /// How often every window of evidence started anew because of a clock; a subject that lags behind starts anew when it is next heard of.
+    epoch: u64,
+    dropped: BTreeMap<&'static str, u64>,
+    ledger_errors: u64,
 }
 
 impl Watchdog {
     /// Starts with a policy and what the ledger holds, oldest entry first.
+    ///
+    /// Incidents that are open stay open, and are closed only by what is seen from here on. Those of targets that are watched no
+    /// more are closed.
     #[must_use]
     pub fn restore(policy: Policy, ledger: &[LedgerEntry], now: Moment) -> Self {
-        let _ = (ledger, now);
-        Self { policy }
+        let remembered = restore::fold(ledger);
+        let mut watchdog = Self {
+            policy: Policy::default(),
+            subjects: BTreeMap::new(),
+            schedule: Schedule::default(),
+            fleet: Fleet::default(),
+            outputs: VecDeque::new(),
+            recent: remembered.closed,
+            pending: BTreeMap::new(),
+            seq: Seq::default(),
+            ids: remembered.ids,
+            started: now.wall,
+            last: now,
+            epoch: 0,
+            dropped: BTreeMap::new(),
+            ledger_errors: 0,
+        };
+        watchdog.adopt(now, policy, remembered.targets);
+        watchdog
     }
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Moment, input: Input) {
-        let _ = (now, input);
+        let now = self.keep_time(now);
+        match input {
+            Input::Observed(id, sample) => self.observe(now, &id, &sample),
+            Input::Recorded(seq) => drop(self.pending.remove(&seq)),
+            Input::RecordFailed(seq) => {
+                self.ledger_errors = self.ledger_errors.saturating_add(1);
+                if let Some(entry) = self.pending.remove(&seq) {
+                    self.outputs.push_back(Output::Announce(Event::RecordFailed(entry)));
+                }
+            }
+            Input::PolicyChanged(policy) => self.adopt(now, policy, BTreeMap::new()),
+            Input::DeadlinePassed => self.ask_all_due(now),
+        }
     }
 
     /// Returns the next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// Returns when to hand in `DeadlinePassed` at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        None
+        let due = self.schedule.next()?;
+        Some(self.last.after(due.saturating_sub(self.last.uptime)))
     }
 
     /// Shows what is believed. Costs what changed since the last one, plus one pointer a target.
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> Snapshot {
-        let _ = &self.policy;
-        Snapshot { at: now.wall, ..Snapshot::default() }
+        let targets: Vec<_> = self.subjects.values().map(Subject::view).collect();
+        let mut incidents: Vec<Arc<Incident>> = targets.iter().flat_map(|view| view.open.iter().cloned()).collect();
+        incidents.extend(self.recent.iter().cloned());
+        incidents.sort_by_key(|incident| std::cmp::Reverse(incident.id));
+        Snapshot {
+            at: now.wall,
+            started: self.started,
+            fleet: self.fleet.view(now, targets.len(), self.policy.together),
+            targets,
+            incidents,
+            dropped: self.dropped.clone(),
+            ledger_errors: self.ledger_errors,
+            suspensions: self.epoch,
+        }
     }
+
+    /// Returns how many inputs were dropped because nobody watches their target.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Keeps uptime from going back, and notices when the two clocks drift apart.
+    fn keep_time(&mut self, now: Moment) -> Moment {
+        let now = Moment { uptime: now.uptime.max(self.last.uptime), wall: now.wall };
+        let by_uptime = self.last.wall.after(now.since(self.last));
+        if DRIFT_MAX < now.wall.since(by_uptime).max(by_uptime.since(now.wall)) {
+            self.epoch = self.epoch.saturating_add(1);
+            self.outputs.push_back(Output::Announce(Event::Suspended));
+        }
+        self.last = now;
+        now
+    }
+
+    fn observe(&mut self, now: Moment, id: &TargetId, sample: &Sample) {
+        let Some(subject) = self.subjects.get_mut(id) else {
+            let count = self.dropped.entry("unknown_target").or_default();
+            *count = count.saturating_add(1);
+            return;
+        };
+        for news in subject.observe(now, self.epoch, sample, &mut self.ids) {
+            self.tell(now, id, news);
+        }
+    }
+
+    /// Writes down and announces what changed.
+    fn tell(&mut self, now: Moment, id: &TargetId, news: News) {
+        let (fact, event) = match news {
+            News::State { from, to, word } => (
+                Fact::StateChanged { from, to, word: word.clone() },
+                Event::StateChanged { target: id.clone(), from, to, word },
+            ),
+            News::Verdict(verdict) => {
+                let why = match &verdict {
+                    Verdict::Healthy => String::new(),
+                    Verdict::Suspect { missing, .. } => missing.clone(),
+                    Verdict::Failing { evidence, .. } => evidence.sentence.clone(),
+                };
+                let (name, pattern) = (verdict.as_str().to_owned(), verdict.pattern());
+                (
+                    Fact::VerdictChanged { verdict: name, pattern, why },
+                    Event::VerdictChanged { target: id.clone(), verdict },
+                )
+            }
+            News::Opened(incident, at) => {
+                self.note_open(&incident, at);
+                (opened(&incident), Event::Opened(incident))
+            }
+            News::Changed(incident, from) => (changed(&incident, from), Event::PatternChanged(incident)),
+            News::Closed(incident, since) => {
+                self.fleet.closed(since, incident.id);
+                keep(&mut self.recent, Arc::clone(&incident));
+                (closed(&incident), Event::Closed(incident))
+            }
+        };
+        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
+        self.outputs.push_back(Output::Announce(event));
+    }
+
+    fn note_open(&mut self, incident: &Incident, at: Moment) {
+        if incident.pattern.lane() == super::pattern::Lane::Session {
+            self.fleet.opened(at, incident.id);
+        }
+    }
+
+    fn record(&mut self, entry: LedgerEntry) {
+        self.seq.0 = self.seq.0.saturating_add(1);
+        if self.pending.len() < PENDING_MAX {
+            self.pending.insert(self.seq, entry.clone());
+        }
+        self.outputs.push_back(Output::Record(self.seq, entry));
+    }
+
+    fn ask_all_due(&mut self, now: Moment) {
+        while let Some(id) = self.schedule.pop(now) {
+            let Some(subject) = self.subjects.get_mut(&id) else { continue };
+            let every = subject.watch.limits.poll_every;
+            if !subject.slot.is_held(now) {
+                self.outputs.push_back(Output::Poll(id.clone(), Ask::Status));
+                if subject.wants_deep(now) {
+                    subject.slot.deep_asked = Some(now);
+                    self.outputs.push_back(Output::Poll(id.clone(), Ask::Deep));
+                }
+                if subject.wants_qr(now) {
+                    subject.slot.qr_asked = Some(now);
+                    self.outputs.push_back(Output::Poll(id.clone(), Ask::Qr));
+                }
+            }
+            subject.slot.advance(now, every);
+            self.schedule.add(&id, &subject.slot);
+        }
+    }
+
+    /// Takes on a policy: new targets are watched, old ones keep what was seen of them, gone ones are closed.
+    fn adopt(&mut self, now: Moment, policy: Policy, mut remembered: BTreeMap<TargetId, Memory>) {
+        let gone: Vec<TargetId> =
+            self.subjects.keys().filter(|id| !policy.targets.contains_key(*id)).cloned().collect();
+        for id in gone {
+            if let Some(mut subject) = self.subjects.remove(&id) {
+                self.schedule.remove(&id, &subject.slot);
+                for news in subject.unwatch(now) {
+                    self.tell(now, &id, news);
+                }
+            }
+        }
+        for (id, watch) in &policy.targets {
+            if let Some(subject) = self.subjects.get_mut(id) {
+                let is_same_pace = subject.watch.limits.poll_every == watch.limits.poll_every
+                    && subject.watch.has_status == watch.has_status;
+                subject.rewatch(watch.clone());
+                if is_same_pace {
+                    continue;
+                }
+                self.schedule.remove(id, &subject.slot);
+            } else {
+                let memory = remembered.remove(id).unwrap_or_default();
+                let subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
+                if let Some((incident, since)) = subject.open_session() {
+                    self.fleet.opened(since, incident);
+                }
+                self.subjects.insert(id.clone(), subject);
+            }
+            if let Some(subject) = self.subjects.get_mut(id).filter(|_| watch.has_status) {
+                subject.slot.begin(now, id, watch.limits.poll_every);
+                self.schedule.add(id, &subject.slot);
+            }
+        }
+        for (id, memory) in remembered {
+            let mut subject = Subject::new(id.clone(), super::policy::Watch::default(), memory, self.epoch, now);
+            for news in subject.unwatch(now) {
+                self.tell(now, &id, news);
+            }
+        }
+        self.policy = policy;
+    }
+}
+
+fn opened(incident: &Incident) -> Fact {
+    Fact::IncidentOpened {
+        incident: incident.id,
+        pattern: incident.pattern,
+        remedy: incident.remedy,
+        evidence: incident.evidence.as_ref().clone(),
+    }
+}
+
+fn changed(incident: &Incident, from: super::pattern::Pattern) -> Fact {
+    Fact::PatternChanged {
+        incident: incident.id,
+        from,
+        to: incident.pattern,
+        remedy: incident.remedy,
+        evidence: incident.evidence.as_ref().clone(),
+    }
+}
+
+fn closed(incident: &Incident) -> Fact {
+    Fact::IncidentClosed {
+        incident: incident.id,
+        pattern: incident.pattern,
+        opened: incident.opened,
+        how: incident.closed.map_or(super::incident::Closing::Unwatched, |closed| closed.how),
+    }
+}
+
+/// Keeps a closed incident to be shown; the oldest make room.
+fn keep(recent: &mut VecDeque<Arc<Incident>>, incident: Arc<Incident>) {
+    if INCIDENTS_SHOWN_MAX <= recent.len() {
+        recent.pop_front();
+    }
+    recent.push_back(incident);
 }

@@ -1,0 +1,81 @@
+//! How a target is shown.
+
+use std::sync::Arc;
+
+use super::{Book, Subject};
+use crate::engine::moment::Moment;
+use crate::engine::pattern::{Case, Finding, Pattern};
+use crate::engine::snapshot::{Counts, FindingView, RunView, TargetView};
+use crate::engine::timeline::track::Track;
+use crate::engine::verdict::Verdict;
+
+/// Shows a target as it was at its newest sample.
+pub(super) fn show(subject: &Subject) -> TargetView {
+    let timeline = &subject.timeline;
+    let now = timeline.last_sample.unwrap_or(timeline.floor);
+    let case = subject.case(now);
+    let newest = timeline.polls.current();
+    let open = [&subject.session, &subject.memory].into_iter().filter_map(|book| book.open.as_ref());
+    TargetView {
+        target: subject.id.clone(),
+        state: timeline.state(),
+        word: newest.and_then(|run| run.seen.word.clone()),
+        since: newest.and(subject.state_since).map(|at| at.wall),
+        last_connected: timeline.last_good.map(|at| at.wall),
+        up: timeline.up,
+        verdict: verdict(&subject.session, &case),
+        memory_verdict: verdict(&subject.memory, &case),
+        findings: findings(&case),
+        open: open.map(|open| Arc::clone(&open.incident)).collect(),
+        memory: timeline.memory.last.map(|(_, memory)| memory),
+        timeline: runs(&timeline.polls),
+        log: runs(&timeline.log),
+        version: timeline.version.clone(),
+        evidence_since: timeline.floor.wall,
+        next_poll: subject.slot.due.map(|at| at.wall),
+        held_until: subject.slot.held_until.filter(|until| now.uptime < until.uptime).map(|at| at.wall),
+        counts: Counts { oom_kills: timeline.memory.kills, ..subject.counts.clone() },
+    }
+}
+
+fn verdict(book: &Book, case: &Case<'_>) -> Verdict {
+    if let Some(open) = &book.open {
+        let pattern = open.incident.pattern;
+        // The proof grows while it stands; afterwards the one that opened the incident is shown.
+        let evidence = match pattern.judge(case) {
+            Finding::Proven => Arc::new(pattern.tell(case)),
+            Finding::Clear | Finding::Partly(_) => Arc::clone(&open.incident.evidence),
+        };
+        return Verdict::Failing { pattern, evidence };
+    }
+    match book.brief {
+        super::Brief::Suspect(pattern) => match pattern.judge(case) {
+            Finding::Partly(lack) => Verdict::Suspect { pattern, missing: lack.to_string() },
+            Finding::Clear | Finding::Proven => Verdict::Healthy,
+        },
+        super::Brief::Healthy | super::Brief::Failing(_) => Verdict::Healthy,
+    }
+}
+
+fn findings(case: &Case<'_>) -> Vec<FindingView> {
+    let view = |pattern: Pattern| match pattern.judge(case) {
+        Finding::Clear => None,
+        Finding::Partly(lack) => Some(FindingView { pattern, proven: false, why: lack.to_string() }),
+        Finding::Proven => Some(FindingView { pattern, proven: true, why: pattern.tell(case).sentence }),
+    };
+    Pattern::ALL.into_iter().filter_map(view).collect()
+}
+
+fn runs(track: &Track) -> Vec<RunView> {
+    let wall = |at: Moment| at.wall;
+    let view = |run: &crate::engine::timeline::track::Run| RunView {
+        state: run.seen.state,
+        phase: run.seen.phase,
+        effort: run.seen.effort,
+        word: run.seen.word.clone(),
+        from: wall(run.first),
+        to: wall(run.last),
+        samples: run.count,
+    };
+    track.runs().map(view).collect()
+}

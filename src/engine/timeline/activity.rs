@@ -1,0 +1,111 @@
+//! Messages passing, and how long they have not.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::engine::moment::{Moment, Wall};
+use crate::engine::policy::{Night, SilentSession};
+use crate::engine::sample::{Answer, SessionState};
+
+/// Most gaps between messages that are remembered.
+const GAPS_MAX: usize = 32;
+/// A counter whose longest gap is at most this many usual gaps moves steadily.
+const STEADY_GAPS_MAX: u32 = 6;
+
+/// How messages pass.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    last_message: Option<Wall>,
+    messages: Option<u64>,
+    /// When the counter was last seen to move, by its own time where it has one.
+    moved: Option<Wall>,
+    still_since: Option<Moment>,
+    gaps: VecDeque<Duration>,
+    seen: Option<Moment>,
+    /// Whether it moved since evidence started anew.
+    pub has_moved: bool,
+}
+
+impl Activity {
+    /// Folds in an answer's counters.
+    pub fn observe(&mut self, now: Moment, answer: &Answer, limits: &SilentSession) {
+        let facts = &answer.facts;
+        if facts.last_message.is_none() && facts.messages.is_none() {
+            return;
+        }
+        self.seen = Some(now);
+        if answer.state != SessionState::Connected {
+            // Nothing can pass: the clock starts anew with the connection.
+            self.hold_still_from(now);
+        }
+        let newer = facts.last_message.filter(|at| self.last_message.is_none_or(|before| before < *at));
+        let grew = facts.messages.is_some_and(|count| self.messages.is_some_and(|before| before < count));
+        let is_first = self.last_message.is_none() && self.messages.is_none();
+        self.last_message = newer.or(self.last_message);
+        self.messages = facts.messages.or(self.messages);
+        if is_first {
+            self.moved = newer;
+            self.still_since = Some(now);
+        } else if newer.is_some() || grew {
+            self.moved(now, newer.unwrap_or(now.wall));
+        } else if self.is_night(now, facts.local_hour, &limits.night) {
+            self.still_since = Some(now);
+        }
+    }
+
+    /// Notes that a message passed, `at` by its own time.
+    pub fn moved(&mut self, now: Moment, at: Wall) {
+        if let Some(before) = self.moved {
+            if GAPS_MAX <= self.gaps.len() {
+                self.gaps.pop_front();
+            }
+            self.gaps.push_back(at.since(before));
+        }
+        self.moved = Some(at);
+        self.seen = Some(now);
+        self.still_since = Some(now);
+        self.has_moved = true;
+    }
+
+    /// Starts the clock of stillness anew; what is usual stays learned.
+    pub fn hold_still_from(&mut self, now: Moment) {
+        self.still_since = Some(now);
+        self.has_moved = false;
+    }
+
+    /// Returns how long nothing passed, by the newest sample that could have told.
+    #[must_use]
+    pub fn still_for(&self) -> Duration {
+        self.still_since.zip(self.seen).map_or(Duration::ZERO, |(since, seen)| seen.since(since))
+    }
+
+    /// Returns the usual gap between messages, if they passed steadily often enough to have one.
+    #[must_use]
+    pub fn usual_gap(&self, moves_min: u32) -> Option<Duration> {
+        if self.gaps.len() < usize::try_from(moves_min).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let mut sorted: Vec<Duration> = self.gaps.iter().copied().collect();
+        sorted.sort_unstable();
+        let median = *sorted.get(sorted.len().div_euclid(2))?;
+        let longest = *sorted.last()?;
+        (longest <= median.saturating_mul(STEADY_GAPS_MAX)).then_some(median)
+    }
+
+    /// Returns when the last message passed, by its own time.
+    #[must_use]
+    pub fn moved_at(&self) -> Option<Wall> {
+        self.moved
+    }
+
+    fn is_night(&self, now: Moment, local_hour: Option<u8>, night: &Night) -> bool {
+        if self.gaps.is_empty() || night.from == night.to {
+            return false;
+        }
+        let hour = local_hour.unwrap_or_else(|| {
+            let local = now.wall.timestamp().to_zoned(night.zone.clone());
+            u8::try_from(local.hour()).unwrap_or(0)
+        });
+        night.holds(hour)
+    }
+}
