@@ -8,9 +8,10 @@ pub(super) struct Pointer {
     steps: Vec<Step>,
 }
 
+/// One step of a pointer.
 #[derive(Clone, Debug)]
-struct Step {
-    key: String,
+pub(super) struct Step {
+    pub(super) key: String,
     /// The same step as a place in an array, if it can be one.
     index: Option<usize>,
 }
@@ -30,11 +31,13 @@ impl Pointer {
 
     /// Follows the pointer.
     pub(super) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        self.steps.iter().try_fold(root, |at, step| match at {
-            Value::Object(map) => map.get(step.key.as_str()),
-            Value::Array(list) => list.get(step.index?),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        })
+        self.steps.iter().try_fold(root, |at, step| step.find(at))
+    }
+
+    /// Splits the first step off; none where the pointer means the whole.
+    pub(super) fn split_first(&self) -> Option<(Step, Self)> {
+        let (first, rest) = self.steps.split_first()?;
+        Some((first.clone(), Self { steps: rest.to_vec() }))
     }
 
     /// Returns the key that it ends with.
@@ -44,6 +47,15 @@ impl Pointer {
 }
 
 impl Step {
+    /// Takes the step.
+    pub(super) fn find<'v>(&self, at: &'v Value) -> Option<&'v Value> {
+        match at {
+            Value::Object(map) => map.get(self.key.as_str()),
+            Value::Array(list) => list.get(self.index?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let escapes_are_known = text.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
         escapes_are_known.then(|| Self { key: text.replace("~1", "/").replace("~0", "~"), index: text.parse().ok() })
@@ -55,28 +67,10 @@ impl Step {
 pub(super) struct Place(pub(super) Vec<Pointer>);
 
 impl Place {
-    /// Returns the first thing found: a value that is neither missing, nor null, nor a blank text.
-    pub(super) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        self.0.iter().find_map(|pointer| pointer.find(root).filter(|value| holds_something(value)))
-    }
-
     /// Returns the first text found.
     pub(super) fn find_text<'v>(&self, root: &'v Value) -> Option<&'v str> {
         let text = |pointer: &Pointer| pointer.find(root)?.as_str().map(str::trim).filter(|text| !text.is_empty());
         self.0.iter().find_map(text)
-    }
-
-    /// Tells whether the body names the place at all, be it with null.
-    pub(super) fn is_named(&self, root: &Value) -> bool {
-        self.0.iter().any(|pointer| pointer.find(root).is_some())
-    }
-}
-
-fn holds_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -105,13 +99,5 @@ mod tests {
         for bad in ["/a~", "/a~2", "/~~0"] {
             assert!(Pointer::parse(bad).unwrap_err().contains('~'), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_place_passes_over_null_and_blank() {
-        let place = Place(["/a", "/b", "/c"].map(|text| Pointer::parse(text).unwrap()).into());
-        assert_eq!(place.find(&json!({"a": null, "b": " ", "c": false})), Some(&json!(false)));
-        assert_eq!(place.find(&json!({"a": null})), None);
-        assert!(place.is_named(&json!({"b": null})) && !place.is_named(&json!({"d": 1})));
     }
 }
