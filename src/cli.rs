@@ -1,1 +1,156 @@
 //! The command line: what a person types, and what it prints.
+//!
+//! Exit codes: 0 well, 1 not well (a session fails, a daemon does not answer), 2 wrong use or a bad configuration.
+
+mod api;
+mod check;
+mod demo;
+mod dialects;
+mod health;
+mod history;
+mod print;
+mod probe;
+mod replay;
+mod run;
+mod site;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Exit code 0.
+    Well,
+    /// Exit code 1.
+    NotWell,
+    /// Exit code 2.
+    Misused,
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Words for people.
+    #[default]
+    Text,
+    /// JSON for programs.
+    Json,
+}
+
+/// Watches WhatsApp sessions, names what is wrong with evidence, and exports Prometheus metrics.
+///
+/// It stands beside a self-hosted session service (whatsapp-web.js, Baileys, WAHA, Evolution API and others) or a WasenderAPI
+/// account, asks each session how it is, and says what fails, why it believes so, and which remedy fits. This version observes
+/// only: it never restarts or resets anything.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, after_help = EXAMPLES)]
+struct Cli {
+    /// What is logged to standard error: a level, or levels by module (`info`, `wa_watchdog=debug`).
+    #[arg(long, global = true, env = "WA_WATCHDOG_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// How it is logged.
+    #[arg(long, global = true, env = "WA_WATCHDOG_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  wa-watchdog demo --for 60s                                   see it at work, with nothing but this program
+  wa-watchdog run --service http://whatsapp-service:3001       watch one self-hosted session, no file needed
+  wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
+  wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
+  wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
+
+Exit codes: 0 well, 1 not well, 2 wrong use or bad configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Probe(probe::Args),
+    Status(watch::StatusArgs),
+    Explain(watch::ExplainArgs),
+    History(history::Args),
+    Replay(replay::Args),
+    Dialects(dialects::Args),
+    Demo(demo::Args),
+    Healthcheck(health::Args),
+}
+
+/// Parses the command line, runs the command, and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are no mistakes: clap knows which is which.
+        Err(error) => {
+            let code = if error.use_stderr() { Outcome::Misused } else { Outcome::Well };
+            return if error.print().is_ok() { code.into() } else { Outcome::NotWell.into() };
+        }
+    };
+    if let Err(error) = start_log(&cli.log, cli.log_format) {
+        return report(&anyhow::anyhow!("--log: {error}")).into();
+    }
+    crate::http::install_tls();
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let done = match cli.command {
+        Command::Run(args) => run::run(args, env),
+        Command::Check(args) => check::run(&args, &env),
+        Command::Probe(args) => probe::run(&args, &env),
+        Command::Status(args) => watch::status(&args),
+        Command::Explain(args) => watch::explain(&args),
+        Command::History(args) => history::run(&args, &env),
+        Command::Replay(args) => replay::run(&args, &env),
+        Command::Dialects(args) => dialects::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Healthcheck(args) => health::run(&args),
+    };
+    done.unwrap_or_else(|error| report(&error)).into()
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Well => Self::SUCCESS,
+            Outcome::NotWell => Self::from(1),
+            Outcome::Misused => Self::from(2),
+        }
+    }
+}
+
+fn start_log(filter: &str, format: Format) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter: EnvFilter = filter.parse()?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(print::colours(&std::io::stderr()));
+    match format {
+        Format::Text => log.init(),
+        Format::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Prints an error with its causes, once, and returns what it comes to: a broken pipe is nobody's fault.
+fn report(error: &anyhow::Error) -> Outcome {
+    if print::is_broken_pipe(error) {
+        return Outcome::Well;
+    }
+    print::complain(&format!("error: {error:#}"));
+    if error.is::<site::Misuse>() { Outcome::Misused } else { Outcome::NotWell }
+}
+
+/// Runs a future to its end on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(future);
+    // What still runs by now was told to stop and had its time.
+    runtime.shutdown_background();
+    done
+}

@@ -1,1 +1,285 @@
-//! The loop: joins clock, engine, sources, store and web.
+//! The loop: joins clock, engine, sources, ledger and web.
+//!
+//! It decides nothing. It takes orders out of the engine and carries them out, hands in what comes back, and reads the clock
+//! for it. One task owns the engine; everything else reaches it over bounded channels.
+
+pub mod clock;
+mod journal;
+mod reload;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Problem, Settings};
+use crate::engine::ledger::{LedgerEntry, Seq};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Watchdog};
+use crate::http::Http;
+use crate::source::Sources;
+use crate::store::{Answer, Store, StoreError};
+use crate::{metrics, source, web};
+
+use clock::Clock;
+use reload::Reloads;
+use signals::{Signals, Wish};
+
+/// Most samples that the engine takes in before it looks at its deadline again.
+const BATCH_MAX: usize = 256;
+/// Most reloads that wait.
+const RELOADS_MAX: usize = 1;
+/// A snapshot is published this often at most, and this long after a change at the latest.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// A snapshot is published this often at least, so that web can tell a loop that turns from one that hangs.
+const PUBLISH_ANYWAY: Duration = Duration::from_secs(5);
+/// How long running tasks get to end at shutdown.
+const GOODBYE: Duration = Duration::from_millis(800);
+
+/// What a watchdog needs to run.
+pub struct Parts {
+    /// The settings to start with.
+    pub settings: Settings,
+    /// Reads the settings anew.
+    pub load: Load,
+    /// The ledger, and the answers of its thread.
+    pub ledger: (Store, mpsc::Receiver<Answer>),
+    /// Where metrics and API are served.
+    pub listener: TcpListener,
+    /// The clock.
+    pub clock: Clock,
+    /// Who else wants to hear what the engine announces.
+    pub audience: Option<Audience>,
+}
+
+/// Reads the settings anew.
+pub type Load = Box<dyn Fn() -> Result<Settings, Vec<Problem>> + Send>;
+/// Hears what the engine announces.
+pub type Audience = Box<dyn FnMut(Moment, &Event) + Send>;
+
+type RenderMetrics = Arc<dyn Fn(&Snapshot) -> String + Send + Sync>;
+
+/// Why a watchdog could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The ledger could not be read.
+    #[error("the ledger could not be read")]
+    Ledger(#[source] StoreError),
+    /// Signals could not be listened to.
+    #[error("signals could not be listened to")]
+    Signals(#[source] std::io::Error),
+    /// No HTTP client could be made.
+    #[error("no HTTP client could be made")]
+    Http(#[source] crate::http::Unbuildable),
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("settings", &self.settings)
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs until it is told to stop, by a signal or by the token.
+pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverError> {
+    let Parts { settings, load, ledger: (store, answers), listener, clock, audience } = parts;
+    let mut signals = Signals::listen().map_err(DriverError::Signals)?;
+    let tracker = TaskTracker::new();
+    let (samples_in, samples) = mpsc::channel(source::fleet::QUEUE_MAX);
+    let http = Http::new().map_err(DriverError::Http)?;
+    warn_of_missing_roots(&http, &settings);
+    let sources = Sources::new(settings.targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
+    let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
+    let now = clock();
+    let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
+    let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
+    let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
+    let mut turn = Turn {
+        watchdog,
+        store,
+        dropped: watch::Sender::new(sources.dropped()),
+        sources,
+        snapshots,
+        reloads: Reloads::new(load, &settings, now.wall),
+        clock: Arc::clone(&clock),
+        audience,
+        is_stale: true,
+        published: now,
+    };
+    let ready = web::Readiness::default();
+    let web = web::State {
+        snapshot,
+        ready: ready.clone(),
+        reload: reload_orders,
+        render_metrics: metrics_renderer(&turn),
+        clock: Arc::new(move || clock().wall),
+    };
+    tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
+    ready.open();
+    tracing::info!(targets = settings.targets.len(), "watching");
+    turn.run(&mut signals, samples, answers, reload_queue, &stop).await;
+    stop.cancel();
+    tracker.close();
+    if tokio::time::timeout(GOODBYE, tracker.wait()).await.is_err() {
+        tracing::warn!(tasks = tracker.len(), "left tasks behind that did not end in time");
+    }
+    turn.store.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The loop's state.
+struct Turn {
+    watchdog: Watchdog,
+    store: Store,
+    sources: Sources,
+    /// What the sources dropped, as of the newest snapshot.
+    dropped: watch::Sender<BTreeMap<&'static str, u64>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    reloads: Reloads,
+    clock: Clock,
+    audience: Option<Audience>,
+    /// Something happened since the last snapshot was published.
+    is_stale: bool,
+    published: Moment,
+}
+
+impl Turn {
+    async fn run(
+        &mut self,
+        signals: &mut Signals,
+        mut samples: mpsc::Receiver<(TargetId, Sample)>,
+        mut answers: mpsc::Receiver<Answer>,
+        mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
+        stop: &CancellationToken,
+    ) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            self.meet_deadline();
+            self.carry_out();
+            self.publish();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                wish = signals.next() => match wish {
+                    Wish::Stop => return,
+                    Wish::Reload => drop(self.reload()),
+                },
+                Some(answer) = answers.recv() => self.recorded(answer.seq, answer.result.map_err(|error| error.to_string())),
+                Some(order) = reload_queue.recv() => {
+                    let done = self.reload();
+                    // Whoever asked may be gone; the reload happened all the same.
+                    drop(order.answer.send(done));
+                }
+                _ = samples.recv_many(&mut batch, BATCH_MAX) => {
+                    let now = (self.clock)();
+                    for (target, sample) in batch.drain(..) {
+                        self.handle(now, Input::Observed(target, sample));
+                    }
+                }
+                () = tokio::time::sleep(self.idle()) => {}
+            }
+        }
+    }
+
+    fn handle(&mut self, now: Moment, input: Input) {
+        self.is_stale = true;
+        self.watchdog.handle(now, input);
+    }
+
+    fn meet_deadline(&mut self) {
+        let now = (self.clock)();
+        if self.watchdog.next_deadline().is_some_and(|due| due.uptime <= now.uptime) {
+            self.handle(now, Input::DeadlinePassed);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(order) = self.watchdog.poll_output() {
+            match order {
+                Output::Poll(target, ask) => self.sources.ask(&target, ask),
+                Output::Record(seq, entry) => self.record(seq, entry),
+                Output::Announce(event) => {
+                    let now = (self.clock)();
+                    journal::write(now.wall, &event);
+                    if let Some(audience) = &mut self.audience {
+                        audience(now, &event);
+                    }
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, seq: Seq, entry: LedgerEntry) {
+        if let Err(refusal) = self.store.append(seq, entry) {
+            self.recorded(seq, Err(refusal.to_string()));
+        }
+    }
+
+    fn recorded(&mut self, seq: Seq, result: Result<(), String>) {
+        let now = (self.clock)();
+        match result {
+            Ok(()) => self.watchdog.handle(now, Input::Recorded(seq)),
+            Err(error) => {
+                tracing::error!(error, "the ledger could not be written");
+                self.handle(now, Input::RecordFailed(seq));
+            }
+        }
+    }
+
+    fn reload(&mut self) -> Result<web::ReloadDone, Vec<String>> {
+        let now = (self.clock)();
+        let (settings, needs_restart) = self.reloads.load(now.wall)?;
+        let targets = settings.targets.len();
+        self.sources.replace(settings.targets);
+        self.handle(now, Input::PolicyChanged(settings.policy));
+        Ok(web::ReloadDone { targets, needs_restart })
+    }
+
+    fn publish(&mut self) {
+        let now = (self.clock)();
+        let age = now.since(self.published);
+        if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
+            self.dropped.send_replace(self.sources.dropped());
+            self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
+            self.is_stale = false;
+            self.published = now;
+        }
+    }
+
+    /// How long nothing needs to be done, unless something happens.
+    fn idle(&self) -> Duration {
+        let now = (self.clock)();
+        let pause = if self.is_stale { PUBLISH_EVERY } else { PUBLISH_ANYWAY };
+        let publish = self.published.after(pause).uptime.saturating_sub(now.uptime);
+        let deadline = self.watchdog.next_deadline().map_or(publish, |due| due.uptime.saturating_sub(now.uptime));
+        deadline.min(publish)
+    }
+}
+
+fn warn_of_missing_roots(http: &Http, settings: &Settings) {
+    let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"));
+    if let Some(missing) = http.no_roots().filter(|_| needs_roots) {
+        tracing::error!("{missing}");
+    }
+}
+
+/// Joins the engine's snapshot and the shell's own counts for `/metrics`.
+fn metrics_renderer(turn: &Turn) -> RenderMetrics {
+    let (dropped, reload) = (turn.dropped.subscribe(), turn.reloads.report());
+    Arc::new(move |snapshot: &Snapshot| {
+        let shell = metrics::Shell {
+            build: metrics::Build::this(),
+            reload: *reload.borrow(),
+            dropped: dropped.borrow().clone(),
+        };
+        metrics::render(snapshot, &shell)
+    })
+}

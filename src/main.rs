@@ -1,3 +1,7 @@
 //! The thin binary: see `wa-watchdog --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wa_watchdog::cli::main()
+}

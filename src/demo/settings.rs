@@ -87,6 +87,7 @@ pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String
 const POLICY: &str = "\
 [policy]
 poll_every = \"1s\"
+timeout = \"800ms\"
 qr_every = \"2s\"
 settle = \"2s\"
 steady = \"10s\"
@@ -117,7 +118,6 @@ fn section(target: &Target, place: &Place) -> String {
     let keys = [
         ("dialect", Some(target.dialect.to_owned())),
         ("url", Some(target.url.clone())),
-        ("timeout", Some(TIMEOUT.to_owned())),
         ("session", target.session.map(str::to_owned)),
         ("token_file", token_file),
         ("qr_page", target.qr_page.clone()),

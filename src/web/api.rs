@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::engine::incident::{Incident, IncidentId};
-use crate::engine::moment::{Wall, words};
+use crate::engine::moment::Wall;
 use crate::engine::pattern::Pattern;
 use crate::engine::sample::{Memory, SessionState, Word};
 use crate::engine::snapshot::{Counts, FindingView, FleetView, RunView, Snapshot, TargetView};

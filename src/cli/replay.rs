@@ -1,0 +1,145 @@
+//! `replay`: a recording judged as the daemon would have judged it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::site::{Misuse, list};
+use super::{Format, Outcome};
+use crate::config;
+use crate::replay::{self, BadRecording, Line, News, Options, Progress, Summary, Thresholds};
+
+/// Read at once from a recording, in bytes.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Judge recordings through the same dialects, engine and policy as the daemon, in virtual time.
+///
+/// A recording is JSON Lines of raw answers. It is read as a stream: a year of one session takes seconds and little memory.
+/// Exit code 0 when replayed, 2 on a bad recording, which is named with its line.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  wa-watchdog replay incident.jsonl
+  wa-watchdog replay --format json monday.jsonl tuesday.jsonl
+  wa-watchdog replay --config new-policy.toml incident.jsonl     try other thresholds
+  zcat incident.jsonl.gz | wa-watchdog replay -")]
+pub(super) struct Args {
+    /// Recordings; `-` reads standard input.
+    #[arg(required = true, value_name = "RECORDING")]
+    recordings: Vec<PathBuf>,
+    /// Take thresholds from this configuration: of its target of the same name, else its defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How the outcome is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Replays every recording, each on its own.
+pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result<Outcome> {
+    let instead = match &args.config {
+        Some(file) => {
+            let settings = config::load(file, env).map_err(|problems| Misuse(list(&problems)))?;
+            Some(Thresholds::of(&settings))
+        }
+        None => None,
+    };
+    let options = Options { instead };
+    for path in &args.recordings {
+        let name = path.display().to_string();
+        let file = (1 < args.recordings.len()).then_some(name.as_str());
+        let mut printer =
+            Printer { format: args.format, file, failed: None, to: io::BufWriter::new(io::stdout().lock()) };
+        let (input, bytes) = open(path).map_err(|error| Misuse(format!("{name}: {error}")))?;
+        let mut progress = ProgressLine::new(&name, bytes);
+        let replayed = replay_one(input, &name, &options, &mut printer, &mut progress);
+        progress.clear();
+        let summary = replayed.map_err(|bad| Misuse(bad.to_string()))?;
+        printer.print(&Line::Summary(summary));
+        printer.finish().context("cannot write the outcome")?;
+    }
+    Ok(Outcome::Well)
+}
+
+fn replay_one(
+    input: impl BufRead,
+    name: &str,
+    options: &Options,
+    printer: &mut Printer<'_>,
+    progress: &mut ProgressLine,
+) -> Result<Summary, BadRecording> {
+    replay::replay(input, name, options, &mut |news| match news {
+        News::Line(line) => {
+            progress.clear();
+            printer.print(&line);
+        }
+        News::Progress(so_far) => progress.show(so_far),
+    })
+}
+
+fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Option<u64>)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, io::stdin())), None));
+    }
+    let file = File::open(path)?;
+    let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len());
+    Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), bytes))
+}
+
+/// Prints lines, and remembers the first one that could not be.
+struct Printer<'a> {
+    format: Format,
+    file: Option<&'a str>,
+    failed: Option<io::Error>,
+    to: io::BufWriter<io::StdoutLock<'static>>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, line: &Line) {
+        if self.failed.is_some() {
+            return;
+        }
+        let printed = match self.format {
+            Format::Text => line.write_text(self.file, &mut self.to),
+            Format::Json => line.write_json(self.file, &mut self.to),
+        };
+        self.failed = printed.err();
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)?;
+        self.to.flush()
+    }
+}
+
+/// Tells a person at a terminal how far it has come.
+struct ProgressLine {
+    name: String,
+    bytes: Option<u64>,
+    is_shown: bool,
+    is_wanted: bool,
+}
+
+impl ProgressLine {
+    fn new(name: &str, bytes: Option<u64>) -> Self {
+        Self { name: name.to_owned(), bytes, is_shown: false, is_wanted: io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self, so_far: Progress) {
+        if !self.is_wanted {
+            return;
+        }
+        let share = self.bytes.and_then(|bytes| so_far.bytes.saturating_mul(100).checked_div(bytes));
+        let share = share.map_or_else(String::new, |percent| format!(", {percent} %"));
+        self.is_shown = true;
+        drop(write!(io::stderr().lock(), "\r{}: {} lines{share} ", self.name, so_far.lines));
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.is_shown) {
+            drop(write!(io::stderr().lock(), "\r\u{1b}[K"));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Which configuration a command works with: a file, or one target named by flags.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::{self, Problem, Settings, Single, SingleKind};
+
+/// Where the settings come from.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Site {
+    /// The configuration file.
+    #[arg(long, env = "WA_WATCHDOG_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Watch one self-hosted session service, no file needed.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "wasender"])]
+    service: Option<String>,
+    /// Watch one WasenderAPI session by its number, no file needed.
+    #[arg(long, value_name = "SESSION", conflicts_with = "config")]
+    wasender: Option<String>,
+    /// File that holds the token; read at each use.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    token_file: Option<PathBuf>,
+    /// The gateway's dialect, with --service: `wa-watchdog dialects` lists them.
+    #[arg(long, value_name = "DIALECT", requires = "service")]
+    dialect: Option<String>,
+    /// Base URL of the WasenderAPI, with --wasender.
+    #[arg(long, value_name = "URL", requires = "wasender")]
+    wasender_url: Option<String>,
+    /// Name of the one target in metrics and API.
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    name: Option<String>,
+}
+
+/// Says that a command was used wrongly or its configuration is bad; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Misuse(pub(super) String);
+
+impl Site {
+    /// Reads and checks the settings.
+    pub(super) fn load(&self, env: &BTreeMap<String, String>) -> Result<Settings, Vec<Problem>> {
+        if let Some(kind) = self.kind() {
+            let single = Single {
+                kind,
+                token_file: self.token_file.clone(),
+                dialect: self.dialect.clone(),
+                name: self.name.clone(),
+            };
+            return config::single(&single, env);
+        }
+        config::load(&self.file(), env)
+    }
+
+    /// Reads the settings; the problems become one error that lists them all.
+    pub(super) fn settings(&self, env: &BTreeMap<String, String>) -> Result<Settings, Misuse> {
+        let settings = self.load(env).map_err(|problems| Misuse(list(&problems)))?;
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(settings)
+    }
+
+    fn kind(&self) -> Option<SingleKind> {
+        let service = self.service.clone().map(|url| SingleKind::Service { url });
+        let wasender = self.wasender.clone();
+        service.or_else(|| wasender.map(|session| SingleKind::Wasender { session, url: self.wasender_url.clone() }))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from("watchdog.toml"))
+    }
+}
+
+/// Lists problems, a paragraph each.
+pub(super) fn list(problems: &[Problem]) -> String {
+    let count = match problems.len() {
+        1 => String::from("1 problem"),
+        n => format!("{n} problems"),
+    };
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    format!("the configuration has {count}\n{}", lines.join("\n"))
+}

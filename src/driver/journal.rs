@@ -1,0 +1,42 @@
+//! What the engine announces, as log lines.
+
+use crate::engine::moment::words;
+use crate::engine::verdict::Verdict;
+use crate::engine::{Event, Wall};
+
+/// Writes one announcement to the log. INFO: a state changed. WARN: somebody should look if it keeps on. ERROR: somebody must.
+pub(super) fn write(now: Wall, event: &Event) {
+    match event {
+        Event::StateChanged { target, from, to, word } => {
+            let from = from.map_or("nothing", |state| state.as_str());
+            let word = word.as_ref().map_or("", |word| word.as_str());
+            tracing::info!(%target, from, to = to.as_str(), word, "session state changed");
+        }
+        Event::VerdictChanged { target, verdict } => match verdict {
+            Verdict::Healthy => tracing::debug!(%target, "no longer suspect"),
+            Verdict::Suspect { pattern, missing } => tracing::debug!(%target, %pattern, missing, "suspect"),
+            Verdict::Failing { pattern, evidence } => {
+                tracing::warn!(%target, %pattern, evidence = evidence.sentence, "failing");
+            }
+        },
+        Event::Opened(incident) => tracing::warn!(
+            target = %incident.target, incident = incident.id.0, pattern = %incident.pattern,
+            remedy = %incident.remedy, evidence = incident.evidence.sentence, "incident opened"
+        ),
+        Event::PatternChanged(incident) => tracing::warn!(
+            target = %incident.target, incident = incident.id.0, pattern = %incident.pattern,
+            remedy = %incident.remedy, evidence = incident.evidence.sentence, "incident is something else"
+        ),
+        Event::Closed(incident) => tracing::info!(
+            target = %incident.target, incident = incident.id.0, pattern = %incident.pattern,
+            how = incident.closed.map_or("", |closed| closed.how.as_str()),
+            lasted = words(incident.duration(now)), "incident closed"
+        ),
+        Event::Suspended => {
+            tracing::warn!("the watchdog was suspended or a clock jumped; every window of evidence starts anew");
+        }
+        Event::RecordFailed(entry) => tracing::error!(
+            target = %entry.target, kind = entry.fact.kind(), "a ledger entry could not be written; it will be missing after a restart"
+        ),
+    }
+}
