@@ -3,18 +3,74 @@
 //! Adding a gateway is adding one TOML file, no code: the built-in ones stand in `config/dialects/`, a user's own is loaded by
 //! path. Pure: what was heard and the time come in, a [`Sample`] comes out. A body that nobody understands is a sample too,
 //! never an error.
+//!
+//! # The file
+//!
+//! | key | says |
+//! |---|---|
+//! | `name`, `title`, `notes` | what it is for, and the traps |
+//! | `path` | where the status is asked; `{session}` stands for the name, a part in `[ ]` is left out without one |
+//! | `auth` | `header` and `prefix` of the token |
+//! | `[place]` | names for where things stand: a JSON Pointer (RFC 6901) or a list of them; the first that holds something counts |
+//! | `[[rule]]` | `when` all of this is so, that is meant; the first rule that holds decides |
+//! | `word` | places of the words that are kept as evidence: the first, and the rest in brackets; a rule may have its own |
+//! | `[facts]` | places of `last_message`, `messages`, `qr`, `progress`, `started`, `version`, `owner`, `local_hour` |
+//! | `[list]` | for answers that list sessions: the array is `at`, `name` names an element, `complete_if` stands in the path of a list that leaves none out |
+//! | `[refused]` | `of_session`: status paths on which the token selects the session, so that 401 speaks about it |
+//! | `[deep]` | `path` of a call that needs the live session, and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
+//! | `[qr]` | `path` of the QR code and the pointer to its `text` |
+//! | `[[log]]` | `match`, a regular expression, gives a `state` and `phase`; `words` looks up what `(?<state>…)` captures |
+//!
+//! A condition names a place, or gives a pointer, and asks for a value, one of a list, `{ present = true }`, `{ absent = true }`
+//! (missing, null or blank) or `{ contains = "text" }`. Words compare in any case; 440 and "440" are the same. The key `status`
+//! asks for the HTTP status: a number, a class such as "5xx", or a list. A rule with it is tried on every answer, one without
+//! only on a success that is JSON. What is not JSON is a text at the pointer "".
+//!
+//! A rule gives a `state`, with a `phase` (`opening`, `pairing`, `linked`) and an `effort` (`trying`, `gave_up`, `idle`,
+//! `stopped`), or an `outcome`: `missing`, `refused`, `throttled`, `down` (the host answers, the service does not) or `unclear`.
+//! Where no rule speaks, the HTTP status decides: 404 is missing, 401 and 403 refused, 429 throttled.
 
-use std::sync::Arc;
+mod body;
+mod clean;
+mod facts;
+mod list;
+mod log;
+mod pace;
+mod parse;
+mod pointer;
+mod probe;
+mod rule;
+mod search;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use self::body::{Asked, Body};
+use self::log::LogRule;
+use self::probe::{DeepProbe, QrProbe};
+
 use crate::engine::moment::Wall;
-use crate::engine::sample::{Failure, Sample, Signal};
+use crate::engine::sample::{Deep, Failure, Reply, Sample, Signal};
 use crate::engine::watchdog::Ask;
 
 /// One gateway's wire language, parsed and checked.
 #[derive(Clone, Debug)]
 pub struct Dialect {
     name: String,
+    title: String,
+    notes: String,
+    path: String,
+    auth: Option<Auth>,
+    body: Body,
+    /// Status paths on which the token selects the session, so that a refused token speaks about the session.
+    speaks_of_session: Vec<String>,
+    deep: Option<DeepProbe>,
+    qr: Option<QrProbe>,
+    logs: Vec<LogRule>,
 }
 
 /// What came of one HTTP call.
@@ -76,14 +132,13 @@ pub struct Fault {
 impl Dialect {
     /// Parses and checks a dialect file; reports every fault at once.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        Ok(Self { name: text.to_owned() })
+        parse::parse(text)
     }
 
     /// Returns a built-in dialect by name, parsed once.
     #[must_use]
     pub fn builtin(name: &str) -> Option<Arc<Self>> {
-        let _ = name;
-        None
+        BUILTINS.get(name).map(Arc::clone)
     }
 
     /// Returns its name.
@@ -92,51 +147,110 @@ impl Dialect {
         &self.name
     }
 
+    /// Returns what gateway it is for, in a line.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Returns the traps of that gateway, as text of several lines.
+    #[must_use]
+    pub fn notes(&self) -> &str {
+        &self.notes
+    }
+
     /// Returns how the token is sent, if it takes one.
     #[must_use]
     pub fn auth(&self) -> Option<&Auth> {
-        None
+        self.auth.as_ref()
     }
 
     /// Tells whether it has such an endpoint.
     #[must_use]
     pub fn has(&self, ask: Ask) -> bool {
-        let _ = ask;
-        false
+        self.template(ask).is_some()
     }
 
     /// Returns the path and query to ask, `{session}` filled in and percent-encoded; none without such an endpoint, or without
     /// the session that it needs.
     #[must_use]
     pub fn path(&self, ask: Ask, route: Route<'_>) -> Option<String> {
-        let _ = (ask, route);
-        None
+        let template = match ask {
+            Ask::Status => self.status_path(route.status_path),
+            Ask::Deep | Ask::Qr => self.template(ask)?,
+        };
+        template::fill(template, route.session)
     }
 
     /// Tells whether a target must name its session for this route.
     #[must_use]
     pub fn needs_session(&self, status_path: Option<&str>) -> bool {
-        let _ = status_path;
-        false
+        template::needs_session(self.status_path(status_path))
     }
 
     /// Turns what was heard into a sample. `now` is the time at which it was heard.
     #[must_use]
     pub fn read(&self, ask: Ask, route: Route<'_>, now: Wall, latency: Duration, heard: Heard<'_>) -> Sample {
-        let _ = (ask, route, now, latency, heard);
-        Sample::Activity
+        match ask {
+            Ask::Status => Sample::Poll { reply: self.read_status(route, now, heard), latency },
+            Ask::Deep => match &self.deep {
+                Some(probe) => Sample::Deep(probe.read(&self.body, heard)),
+                None => Sample::Deep(Deep::Unclear),
+            },
+            Ask::Qr => Sample::Qr(self.qr.as_ref().and_then(|probe| probe.read(heard))),
+        }
     }
 
     /// Turns a log line into a signal, if the dialect knows a meaning for it.
     #[must_use]
     pub fn read_log(&self, line: &str) -> Option<Signal> {
-        let _ = line;
-        None
+        log::read(&self.logs, line)
+    }
+
+    fn read_status(&self, route: Route<'_>, now: Wall, heard: Heard<'_>) -> Reply {
+        let (status, pace, bytes) = match heard {
+            Heard::Failed(failure) => return Reply::NoAnswer(failure),
+            Heard::Reply { status, pace, body } => (status, pace, body),
+        };
+        let path = self.status_path(route.status_path);
+        let token_is_of_session = self.speaks_of_session.iter().any(|own| template::is_same_endpoint(own, path));
+        self.body.read(Asked { status, pace, bytes, now, session: route.session, path, token_is_of_session })
+    }
+
+    fn status_path<'a>(&'a self, other: Option<&'a str>) -> &'a str {
+        other.unwrap_or(&self.path)
+    }
+
+    fn template(&self, ask: Ask) -> Option<&str> {
+        match ask {
+            Ask::Status => Some(&self.path),
+            Ask::Deep => self.deep.as_ref().map(|probe| probe.path.as_str()),
+            Ask::Qr => self.qr.as_ref().map(|probe| probe.path.as_str()),
+        }
     }
 }
 
 /// Returns the names and texts of the built-in dialects, by name.
 #[must_use]
 pub fn builtins() -> &'static [(&'static str, &'static str)] {
-    &[]
+    &BUILTIN_FILES
 }
+
+const BUILTIN_FILES: [(&str, &str); 10] = [
+    ("evolution", include_str!("../config/dialects/evolution.toml")),
+    ("generic", include_str!("../config/dialects/generic.toml")),
+    ("go-whatsapp", include_str!("../config/dialects/go-whatsapp.toml")),
+    ("openwa", include_str!("../config/dialects/openwa.toml")),
+    ("waha", include_str!("../config/dialects/waha.toml")),
+    ("wasender", include_str!("../config/dialects/wasender.toml")),
+    ("wasender-backend", include_str!("../config/dialects/wasender-backend.toml")),
+    ("whatsapp-service", include_str!("../config/dialects/whatsapp-service.toml")),
+    ("wppconnect", include_str!("../config/dialects/wppconnect.toml")),
+    ("wwebjs-api", include_str!("../config/dialects/wwebjs-api.toml")),
+];
+
+/// The built-in dialects by name. A test holds that each of their files parses.
+static BUILTINS: LazyLock<BTreeMap<&str, Arc<Dialect>>> = LazyLock::new(|| {
+    let parsed = |(name, text): &(&'static str, &str)| Some((*name, Arc::new(Dialect::parse(text).ok()?)));
+    BUILTIN_FILES.iter().filter_map(parsed).collect()
+});

@@ -146,7 +146,7 @@ impl fmt::Display for SessionState {
 
 /// How far the link to WhatsApp has come, as the words OPENING, PAIRING and CONNECTED tell.
 ///
-/// `Linked` is not the same as usable: guide 1's service says CONNECTED while it still loads.
+/// `Linked` is not the same as usable: a service may say CONNECTED while it still loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -328,6 +328,8 @@ pub enum Deep {
     Passed,
     /// It failed in a way that proves the session dead.
     Failed(Word),
+    /// It hung where a living session answers at once. One alone may be a lost packet.
+    TimedOut,
     /// It proves nothing, either way.
     Unclear,
 }
@@ -361,7 +363,7 @@ pub enum Runtime {
     Started,
     /// It ended.
     Died {
-        /// Its exit code, where known. Zero proves nothing: guide 1's service crashes with 0.
+        /// Its exit code, where known. Zero proves nothing: services are known that crash with 0.
         exit_code: Option<i64>,
         /// Whether the kernel killed it for memory.
         oom_killed: bool,

@@ -23,7 +23,7 @@ pub const INCIDENTS_SHOWN_MAX: usize = 200;
 /// Most ledger entries whose answer is awaited; beyond it an entry that fails is announced without its text.
 const PENDING_MAX: usize = 4096;
 /// The clocks may drift apart this much between two inputs; beyond it the machine was suspended or a clock was set.
-const DRIFT_MAX: Duration = Duration::from_secs(60);
+const DRIFT_MAX: Duration = Duration::from_mins(1);
 
 /// What happened.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
         };
     }
     // It came to rest: the returns behind it are history.
-    if track.stay().is_some_and(|stay| case.limits.steady <= stay) { Finding::Clear } else { Finding::Proven }
+    if track.stay(case.now).is_some_and(|stay| case.limits.steady <= stay) { Finding::Clear } else { Finding::Proven }
 }
 
 /// Tells when it came back, and how long it stayed.

@@ -9,7 +9,7 @@ use crate::engine::sample::Memory;
 /// After a fall to this share of the reading before, in percent, the process is another one.
 const FALL_PERCENT: u64 = 60;
 /// A fall counts as a kill only when the reading before it is this young.
-const FALL_WITHIN: Duration = Duration::from_secs(300);
+const FALL_WITHIN: Duration = Duration::from_mins(5);
 
 /// What memory showed.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,7 +6,7 @@ use crate::engine::moment::Moment;
 use crate::engine::sample::{Answer, Effort, QrMark, SessionState};
 
 /// A wait goes on over a pause this long: a round of QR codes ends, the socket closes and opens, the next round begins.
-const BRIDGE: Duration = Duration::from_secs(60);
+const BRIDGE: Duration = Duration::from_mins(1);
 
 /// A wait for a scan.
 #[derive(Clone, Copy, Debug, Default)]

@@ -42,7 +42,7 @@ pub struct Run {
 pub struct Return {
     /// When.
     pub at: Moment,
-    /// How long the good stretch before the fall was seen to last.
+    /// How long the good stretch before the fall lasted, up to the sample that saw the fall.
     pub stay_before: Duration,
 }
 
@@ -51,8 +51,8 @@ pub struct Return {
 pub struct Track {
     runs: VecDeque<Run>,
     returns: VecDeque<Return>,
-    /// The good stretch that is under way.
-    linked: Option<(Moment, Moment)>,
+    /// Since when the good stretch that is under way lasts.
+    linked: Option<Moment>,
     /// How long the last good stretch lasted, once there was one.
     last_stay: Option<Duration>,
     /// Evidence starts anew: the next sample opens a run whatever it shows.
@@ -81,10 +81,11 @@ impl Seen {
             && (is_known || self.word == other.word)
     }
 
-    /// Tells whether the link to WhatsApp is up, usable or not.
+    /// Tells whether the link to WhatsApp is up, usable or not. Where the phase is known it decides: a service may go on
+    /// saying connected while its words go round.
     #[must_use]
     pub fn is_linked(&self) -> bool {
-        self.state == SessionState::Connected || self.phase == Some(Phase::Linked)
+        self.phase.map_or(self.state == SessionState::Connected, |phase| phase == Phase::Linked)
     }
 }
 
@@ -109,8 +110,8 @@ impl Track {
     }
 
     /// Notes that the service was gone: a good stretch that was under way has ended.
-    pub fn interrupt(&mut self) {
-        self.fall();
+    pub fn interrupt(&mut self, now: Moment) {
+        self.fall(now);
     }
 
     /// Starts evidence anew; the runs stay to be shown.
@@ -145,20 +146,19 @@ impl Track {
 
     /// Returns how long the good stretch under way has lasted; none while it is down.
     #[must_use]
-    pub fn stay(&self) -> Option<Duration> {
-        self.linked.map(|(since, last)| last.since(since))
+    pub fn stay(&self, now: Moment) -> Option<Duration> {
+        self.linked.map(|since| now.since(since))
     }
 
     fn follow_link(&mut self, now: Moment, seen: &Seen) {
         if !seen.is_linked() {
             // A word that nobody knows is no fall.
             if seen.state != SessionState::Unknown {
-                self.fall();
+                self.fall(now);
             }
             return;
         }
-        if let Some((_, last)) = &mut self.linked {
-            *last = now;
+        if self.linked.is_some() {
             return;
         }
         if let Some(stay_before) = self.last_stay {
@@ -167,12 +167,12 @@ impl Track {
             }
             self.returns.push_back(Return { at: now, stay_before });
         }
-        self.linked = Some((now, now));
+        self.linked = Some(now);
     }
 
-    fn fall(&mut self) {
-        if let Some((since, last)) = self.linked.take() {
-            self.last_stay = Some(last.since(since));
+    fn fall(&mut self, now: Moment) {
+        if let Some(since) = self.linked.take() {
+            self.last_stay = Some(now.since(since));
         }
     }
 }

@@ -1,0 +1,216 @@
+//! The configuration that watches the scripted gateways, as text for `config::parse`.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret as _;
+
+use super::Target;
+
+/// Where a demo keeps its ledger and its invented tokens: a directory of its own, removed when dropped.
+#[derive(Debug)]
+pub struct Place {
+    dir: PathBuf,
+}
+
+/// How many names are tried for the directory before giving up: those of demos that were killed lie about.
+const NAMES_MAX: u32 = 100;
+
+impl Place {
+    /// Makes a directory for this user alone below `parent`, and writes the tokens that `targets` want into it.
+    ///
+    /// `parent` is the temporary directory of the system, as a rule.
+    pub fn new(parent: &Path, targets: &[Target]) -> io::Result<Self> {
+        let place = Self { dir: fresh_dir(parent)? };
+        for target in targets {
+            if let Some(token) = &target.token {
+                // Not readable by others, though the token is invented: whoever copies this copies it right.
+                let mut file =
+                    OpenOptions::new().write(true).create_new(true).mode(0o600).open(place.token_file(target))?;
+                file.write_all(token.expose_secret().as_bytes())?;
+            }
+        }
+        Ok(place)
+    }
+
+    /// Returns the directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.dir.join("ledger.db")
+    }
+
+    fn token_file(&self, target: &Target) -> PathBuf {
+        self.dir.join(format!("{}.token", target.name))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(err) = fs::remove_dir_all(&self.dir) {
+            tracing::debug!(dir = %self.dir.display(), error = %err, "directory of the demo stays");
+        }
+    }
+}
+
+fn fresh_dir(parent: &Path) -> io::Result<PathBuf> {
+    let pid = std::process::id();
+    for number in 0..NAMES_MAX {
+        let dir = parent.join(format!("wa-watchdog-demo-{pid}-{number}"));
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(err) => return Err(err),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for the directory of the demo is taken"))
+}
+
+/// Writes the configuration: the targets, and thresholds so strict that a minute shows everything.
+///
+/// No target has a hook and the mode is the default, `observe`: the demo never acts.
+#[must_use]
+pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String {
+    let server = format!("[server]\nlisten = {}\n", quoted(&listen.to_string()));
+    let store = format!("[store]\npath = {}\n", quoted(&place.ledger().to_string_lossy()));
+    let sections = [server, store, POLICY.to_owned()].into_iter();
+    sections.chain(targets.iter().map(|target| section(target, place))).collect::<Vec<String>>().join("\n")
+}
+
+/// Thresholds for a demo. Real ones are minutes, not seconds: with these a watchdog would cry wolf.
+const POLICY: &str = "\
+[policy]
+poll_every = \"1s\"
+qr_every = \"2s\"
+settle = \"2s\"
+steady = \"10s\"
+
+[policy.conflict]
+lasts = \"5s\"
+
+[policy.repeated_404]
+lasts = \"5s\"
+
+[policy.unreachable]
+lasts = \"5s\"
+
+[policy.state_loop]
+returns_min = 3
+within = \"60s\"
+
+[policy.stuck_qr]
+lasts = \"15s\"
+frozen_after = \"30s\"
+";
+
+/// A call must end before the next one is due.
+const TIMEOUT: &str = "800ms";
+
+fn section(target: &Target, place: &Place) -> String {
+    let token_file = target.token.is_some().then(|| place.token_file(target).to_string_lossy().into_owned());
+    let keys = [
+        ("dialect", Some(target.dialect.to_owned())),
+        ("url", Some(target.url.clone())),
+        ("timeout", Some(TIMEOUT.to_owned())),
+        ("session", target.session.map(str::to_owned)),
+        ("token_file", token_file),
+        ("qr_page", target.qr_page.clone()),
+    ];
+    let mut text = format!("[target.{}]\n", target.name);
+    for (key, value) in keys {
+        if let Some(value) = value {
+            text.extend([key, " = ", &quoted(&value), "\n"]);
+        }
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use secrecy::SecretString;
+
+    use super::*;
+
+    #[test]
+    fn the_text_is_toml_and_says_how_to_ask_each_target() {
+        let parent = tempfile::tempdir().unwrap();
+        let targets = [plain(), with_token()];
+        let place = Place::new(parent.path(), &targets).unwrap();
+        let text = settings(&targets, "127.0.0.1:9877".parse().unwrap(), &place);
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["server"]["listen"].as_str(), Some("127.0.0.1:9877"));
+        let ledger = table["store"]["path"].as_str().unwrap();
+        assert!(Path::new(ledger).starts_with(place.dir()), "{ledger}");
+        let plain = &table["target"]["stuck-qr"];
+        assert_eq!(plain["url"].as_str(), Some("http://127.0.0.1:1"));
+        assert_eq!(plain["qr_page"].as_str(), Some("http://127.0.0.1:1/qr-display"));
+        assert!(plain.get("session").is_none() && plain.get("token_file").is_none());
+        let account = &table["target"]["wasender"];
+        assert_eq!(account["session"].as_str(), Some("16548"));
+        assert_eq!(fs::read_to_string(account["token_file"].as_str().unwrap()).unwrap(), "secret \"of\" demo");
+    }
+
+    #[test]
+    fn a_token_is_in_its_file_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let targets = [with_token()];
+        let place = Place::new(parent.path(), &targets).unwrap();
+        assert!(!settings(&targets, "127.0.0.1:9877".parse().unwrap(), &place).contains("secret"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&place.token_file(&targets[0])), 0o600);
+        assert_eq!(mode(place.dir()), 0o700);
+    }
+
+    #[test]
+    fn a_place_is_removed_with_all_that_is_in_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let place = Place::new(parent.path(), &[with_token()]).unwrap();
+        let other = Place::new(parent.path(), &[]).unwrap();
+        assert_ne!(place.dir(), other.dir());
+        drop((place, other));
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn odd_paths_stay_whole() {
+        let odd = "/tmp/a \"b\" \\c\n'd'";
+        let table: toml::Table = format!("path = {}", quoted(odd)).parse().unwrap();
+        assert_eq!(table["path"].as_str(), Some(odd));
+    }
+
+    fn plain() -> Target {
+        Target {
+            name: "stuck-qr",
+            dialect: "whatsapp-service",
+            url: "http://127.0.0.1:1".to_owned(),
+            session: None,
+            token: None,
+            qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
+            plays: "",
+            expects: None,
+        }
+    }
+
+    fn with_token() -> Target {
+        Target {
+            name: "wasender",
+            dialect: "wasender",
+            session: Some("16548"),
+            token: Some(SecretString::from("secret \"of\" demo")),
+            qr_page: None,
+            ..plain()
+        }
+    }
+}
