@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::facts::FactPlaces;
 use super::list::List;
 use super::pace::retry_after;
-use super::pointer::{Place, Pointer};
+use super::pointer::{Keys, Place, Pointer};
 use super::rule::{Meaning, PlaceId, Rule};
 use super::{Pace, clean};
 use crate::engine::moment::Wall;
@@ -69,7 +69,8 @@ impl Body {
 
     /// Looks up every place once.
     pub(super) fn find<'v>(&self, body: &'v Value) -> Vec<Option<&'v Value>> {
-        self.places.iter().map(|place| place.find(body)).collect()
+        let keys = Keys::of(body);
+        self.places.iter().map(|place| place.find_among(body, keys)).collect()
     }
 
     fn by_rule(&self, rule: &Rule, asked: Asked<'_>, body: &Value, found: &[Option<&Value>]) -> Reply {

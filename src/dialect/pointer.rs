@@ -6,6 +6,8 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(super) struct Pointer {
     steps: Vec<Step>,
+    /// What a body must name for the pointer to lead anywhere.
+    first: Keys,
 }
 
 #[derive(Clone, Debug)]
@@ -19,13 +21,17 @@ impl Pointer {
     /// Splits and checks a pointer; says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Ok(Self { steps: Vec::new() });
+            return Ok(Self { steps: Vec::new(), first: Keys::ALWAYS });
         }
         let Some(rest) = text.strip_prefix('/') else {
             return Err(format!("{text:?} does not start with '/'"));
         };
         let steps: Option<Vec<Step>> = rest.split('/').map(Step::parse).collect();
-        steps.map(|steps| Self { steps }).ok_or_else(|| format!("{text:?} has a '~' that is neither ~0 nor ~1"))
+        let pointer = |steps: Vec<Step>| {
+            let first = steps.first().map_or(Keys::ALWAYS, |step| Keys::named(&step.key));
+            Self { steps, first }
+        };
+        steps.map(pointer).ok_or_else(|| format!("{text:?} has a '~' that is neither ~0 nor ~1"))
     }
 
     /// Follows the pointer.
@@ -50,6 +56,34 @@ impl Step {
     }
 }
 
+/// The keys of a body as a set that may hold more than it should. Most pointers of a dialect lead nowhere in any one body, and
+/// this tells so without a search.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys(u64);
+
+impl Keys {
+    const ALWAYS: Self = Self(1 << 63);
+
+    /// Takes in the keys of a body; one that has none of its own may hold anything.
+    pub(super) fn of(body: &Value) -> Self {
+        match body {
+            Value::Object(map) => map.keys().fold(Self::ALWAYS, |keys, key| Self(keys.0 | Self::named(key).0)),
+            Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Self(u64::MAX),
+        }
+    }
+
+    /// One key: a bit by its length and its ends, where keys differ most.
+    fn named(key: &str) -> Self {
+        let ends = [key.as_bytes().first(), key.as_bytes().last()].map(|byte| byte.copied().map_or(0, usize::from));
+        let place = ends.iter().fold(key.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) % 63;
+        Self(1 << place)
+    }
+
+    fn may_hold(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// Pointers to where one thing may stand, the best first.
 #[derive(Clone, Debug)]
 pub(super) struct Place(pub(super) Vec<Pointer>);
@@ -57,7 +91,13 @@ pub(super) struct Place(pub(super) Vec<Pointer>);
 impl Place {
     /// Returns the first thing found: a value that is neither missing, nor null, nor a blank text.
     pub(super) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        self.0.iter().find_map(|pointer| pointer.find(root).filter(|value| holds_something(value)))
+        self.find_among(root, Keys::of(root))
+    }
+
+    /// Does the same with the keys of the body at hand, for who looks for many things in it.
+    pub(super) fn find_among<'v>(&self, root: &'v Value, keys: Keys) -> Option<&'v Value> {
+        let promising = self.0.iter().filter(|pointer| keys.may_hold(pointer.first));
+        promising.filter_map(|pointer| pointer.find(root)).find(|value| holds_something(value))
     }
 
     /// Returns the first text found.
@@ -97,6 +137,19 @@ mod tests {
         for nowhere in ["/x", "/a/b~1c/2", "/a/b~1c/x", "/0/1", "/a/"] {
             assert_eq!(find(nowhere), None, "{nowhere}");
         }
+    }
+
+    #[test]
+    fn no_pointer_that_leads_somewhere_is_passed_over() {
+        let find = |text: &str, body: &Value| Place(vec![Pointer::parse(text).unwrap()]).find(body).cloned();
+        for key in ["connected", "hasQR", "a", "", "ä", "state", "status"] {
+            let body = json!({key: 1, "other": {"x": 2}});
+            assert_eq!(find(&format!("/{key}"), &body), Some(json!(1)), "{key}");
+            assert_eq!(find("/other/x", &body), Some(json!(2)));
+        }
+        assert_eq!(find("", &json!({})), Some(json!({})));
+        assert_eq!(find("/0", &json!([7])), Some(json!(7)));
+        assert!(!Keys::of(&json!({"connected": true})).may_hold(Keys::named("hasQR")));
     }
 
     #[test]
