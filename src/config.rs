@@ -1,5 +1,7 @@
 //! Text in, checked settings out, or every problem at once.
 
+mod secret;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use crate::dialect::Dialect;
 use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;
+
+pub use self::secret::Unreadable;
 
 /// Everything the shell needs, checked once and never again.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! A newcomer's first minute: scripted gateways on loopback for the real watchdog to ask over real HTTP.
 //!
-//! [`Gateways::start`] opens one listener a role and plays each role's script. [`settings`] writes the configuration that
+//! [`Gateways::start`] opens one listener a role and plays each role's script. [`settings()`] writes the configuration that
 //! watches them, strict enough to name every scripted failure within [`NAMED_WITHIN`]. [`intro`], [`Narrator`] and [`Summary`]
 //! say in plain words what is played, what happens, and whether it came as it should. Also made for game days: the bodies are
 //! those of the real services, every name, number and key in them is invented.
@@ -32,7 +32,7 @@ mod tell;
 pub use settings::{Place, settings};
 pub use tell::{Narrator, Row, Summary, intro};
 
-/// The time after the start within which every scripted failure has its name, under the policy of [`settings`].
+/// The time after the start within which every scripted failure has its name, under the policy of [`settings()`].
 pub const NAMED_WITHIN: Duration = Duration::from_secs(50);
 
 /// The gateways of the demo, each on its own port of the loopback, until they are stopped.

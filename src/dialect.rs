@@ -3,6 +3,32 @@
 //! Adding a gateway is adding one TOML file, no code: the built-in ones stand in `config/dialects/`, a user's own is loaded by
 //! path. Pure: what was heard and the time come in, a [`Sample`] comes out. A body that nobody understands is a sample too,
 //! never an error.
+//!
+//! # The file
+//!
+//! | key | says |
+//! |---|---|
+//! | `name`, `title`, `notes` | what it is for, and the traps |
+//! | `path` | where the status is asked; `{session}` stands for the name, a part in `[ ]` is left out without one |
+//! | `auth` | `header` and `prefix` of the token |
+//! | `[place]` | names for where things stand: a JSON Pointer (RFC 6901) or a list of them; the first that holds something counts |
+//! | `[[rule]]` | `when` all of this is so, that is meant; the first rule that holds decides |
+//! | `word` | places of the words that are kept as evidence: the first, and the rest in brackets; a rule may have its own |
+//! | `[facts]` | places of `last_message`, `messages`, `qr`, `progress`, `started`, `version`, `owner`, `local_hour` |
+//! | `[list]` | for answers that list sessions: the array is `at`, `name` names an element, `complete_if` stands in the path of a list that leaves none out |
+//! | `[refused]` | `of_session`: status paths on which the token selects the session, so that 401 speaks about it |
+//! | `[deep]` | `path` of a call that needs the live session, and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
+//! | `[qr]` | `path` of the QR code and the pointer to its `text` |
+//! | `[[log]]` | `match`, a regular expression, gives a `state` and `phase`; `words` looks up what `(?<state>…)` captures |
+//!
+//! A condition names a place, or gives a pointer, and asks for a value, one of a list, `{ present = true }`, `{ absent = true }`
+//! (missing, null or blank) or `{ contains = "text" }`. Words compare in any case; 440 and "440" are the same. The key `status`
+//! asks for the HTTP status: a number, a class such as "5xx", or a list. A rule with it is tried on every answer, one without
+//! only on a success that is JSON. What is not JSON is a text at the pointer "".
+//!
+//! A rule gives a `state`, with a `phase` (`opening`, `pairing`, `linked`) and an `effort` (`trying`, `gave_up`, `idle`,
+//! `stopped`), or an `outcome`: `missing`, `refused`, `throttled`, `down` (the host answers, the service does not) or `unclear`.
+//! Where no rule speaks, the HTTP status decides: 404 is missing, 401 and 403 refused, 429 throttled.
 
 mod body;
 mod clean;
@@ -14,6 +40,7 @@ mod parse;
 mod pointer;
 mod probe;
 mod rule;
+mod search;
 mod template;
 #[cfg(test)]
 mod tests;

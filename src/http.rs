@@ -1,1 +1,149 @@
-//! The one way to speak HTTP: no redirects, bodies read to a limit.
+//! The one way to speak HTTP: no redirects, no proxies, names looked up within a limit, bodies read to a limit.
+
+mod broken;
+mod lookup;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, Request, Response, Url, redirect, retry};
+
+pub use self::broken::NoReply;
+use self::lookup::Lookups;
+
+/// Longest time for which an unused connection is kept. Node closes its end after 5 s (`server.keepAliveTimeout`), so a longer
+/// one would meet connections that are just being closed.
+pub const IDLE_MAX: Duration = Duration::from_secs(4);
+
+/// Most unused connections that are kept to one host.
+pub const IDLE_PER_HOST_MAX: usize = 16;
+
+/// The HTTP client of the whole program. Cheap to clone.
+///
+/// A GET goes out on a kept-alive connection if there is one. Where that turns out to be broken, the request is sent once more,
+/// on a connection of its own: the server may have closed the first one at the very moment, which says nothing about it. Broken
+/// twice is broken.
+///
+/// Nothing is taken from the environment but the place of the CA certificates (`SSL_CERT_FILE`, `SSL_CERT_DIR`).
+#[derive(Clone, Debug)]
+pub struct Http {
+    kept: Client,
+    fresh: Client,
+    no_roots: Option<Arc<NoRoots>>,
+}
+
+/// Says that no HTTP client can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client can be made")]
+pub struct Unbuildable(#[source] reqwest::Error);
+
+/// Says that the machine has no CA certificates: `http://` works, every `https://` call fails as a failure of TLS.
+///
+/// reqwest 0.13 builds no client at all without them (issue 2988), not even for plain HTTP.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no CA certificates found, so every https:// call will fail; install the package ca-certificates, or name a PEM file in \
+     SSL_CERT_FILE"
+)]
+pub struct NoRoots(#[source] reqwest::Error);
+
+/// Says that a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// It is longer than the limit; holds what came until then, cut to the limit.
+    #[error("the body is longer than the limit")]
+    TooLarge(Vec<u8>),
+    /// It broke off.
+    #[error("the body broke off")]
+    Broken(#[source] NoReply),
+}
+
+/// Makes `ring` the provider of TLS. Goes before everything that may speak TLS; a second call changes nothing.
+pub fn install_tls() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // It fails only if another thread was first, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}
+
+impl Http {
+    /// Makes the client, with the CA certificates of the system where it has any.
+    pub fn new() -> Result<Self, Unbuildable> {
+        install_tls();
+        let lookups = Arc::new(Lookups::default());
+        match Self::with(&lookups, Roots::System) {
+            Ok(http) => Ok(http),
+            Err(error) => {
+                let no_roots = Some(Arc::new(NoRoots(error)));
+                Self::with(&lookups, Roots::None).map(|http| Self { no_roots, ..http }).map_err(Unbuildable)
+            }
+        }
+    }
+
+    /// Returns what to tell the operator of `https://` targets, if there are no CA certificates.
+    #[must_use]
+    pub fn no_roots(&self) -> Option<&NoRoots> {
+        self.no_roots.as_deref()
+    }
+
+    /// Sends a GET and returns the head of its answer, of whatever status. Has no time limit of its own.
+    pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Response, NoReply> {
+        match self.kept.execute(get(url, headers)).await {
+            Ok(response) => Ok(response),
+            Err(error) if broken::may_be_stale(&error) => {
+                self.fresh.execute(get(url, headers)).await.map_err(|error| NoReply::of(&error))
+            }
+            Err(error) => Err(NoReply::of(&error)),
+        }
+    }
+
+    fn with(lookups: &Arc<Lookups>, roots: Roots) -> Result<Self, reqwest::Error> {
+        let kept = client(lookups, roots, IDLE_PER_HOST_MAX)?;
+        let fresh = client(lookups, roots, 0)?;
+        Ok(Self { kept, fresh, no_roots: None })
+    }
+}
+
+/// Reads a body and stops at the limit, whatever its `Content-Length` says.
+pub async fn read_capped(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Unread> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| Unread::Broken(NoReply::of(&error)))? {
+        let room = bytes_max.saturating_sub(body.len());
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if room < chunk.len() {
+            return Err(Unread::TooLarge(body));
+        }
+    }
+    Ok(body)
+}
+
+fn get(url: &Url, headers: &HeaderMap) -> Request {
+    let mut request = Request::new(Method::GET, url.clone());
+    request.headers_mut().clone_from(headers);
+    request
+}
+
+#[derive(Clone, Copy)]
+enum Roots {
+    System,
+    None,
+}
+
+fn client(lookups: &Arc<Lookups>, roots: Roots, idle_per_host_max: usize) -> Result<Client, reqwest::Error> {
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .dns_resolver(Arc::clone(lookups))
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(idle_per_host_max);
+    match roots {
+        Roots::System => builder.build(),
+        Roots::None => builder.tls_certs_only([]).build(),
+    }
+}
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

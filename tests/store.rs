@@ -277,10 +277,10 @@ fn a_restore_brings_the_last_state_and_verdict_of_every_target() {
 
 #[test]
 fn a_restore_of_a_large_ledger_is_small_and_complete() {
-    const INCIDENTS: u64 = 50_000;
+    const INCIDENTS: u64 = 25_000;
     let ledger = Ledger::new();
     ledger.open().0.close();
-    // Incident 1 stays open and changes its pattern 500 times; the others open and close, among endless changes of state.
+    // Incident 1 stays open and changes its pattern 250 times; the others open and close, among endless changes of state.
     let entries = (1..=INCIDENTS).flat_map(|number| {
         let (target, at) = (format!("t{}", number % 50), i64::try_from(number).unwrap());
         let last = match number {

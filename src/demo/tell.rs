@@ -9,6 +9,7 @@ use crate::engine::incident::{Closing, Incident};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::words;
 use crate::engine::pattern::Pattern;
+use crate::engine::sample::{SessionState, Word};
 use crate::engine::verdict::Verdict;
 use crate::engine::{Event, Wall};
 
@@ -75,7 +76,7 @@ impl Narrator {
                 if self.part(target.as_str()).is_some_and(|part| 0 < part.open) {
                     return None;
                 }
-                let word = word.as_ref().map_or_else(String::new, |word| format!(" ({word})"));
+                let word = said(*to, word.as_ref());
                 match from {
                     Some(from) => format!("{target}: {from}, then {to}{word}"),
                     None => format!("{target}: first seen {to}{word}"),
@@ -116,8 +117,8 @@ impl Narrator {
         let part = self.part(target)?;
         match verdict {
             Verdict::Healthy => {
-                part.suspected = None;
-                None
+                let before = part.suspected.take().filter(|_| part.open == 0)?;
+                Some(format!("{target}: not {before} after all"))
             }
             Verdict::Suspect { pattern, missing } => {
                 let before = part.suspected.replace(*pattern);
@@ -253,6 +254,14 @@ impl fmt::Display for Summary {
     }
 }
 
+/// Quotes the gateway's own word, where it is not ours.
+fn said(state: SessionState, word: Option<&Word>) -> String {
+    match word {
+        Some(word) if !word.as_str().eq_ignore_ascii_case(state.as_str()) => format!(" ({word})"),
+        None | Some(_) => String::new(),
+    }
+}
+
 fn reason(incident: &Incident) -> String {
     let done = match incident.remedy {
         Remedy::Notify => "a person must look",
@@ -287,7 +296,6 @@ mod tests {
     use crate::engine::TargetId;
     use crate::engine::evidence::Evidence;
     use crate::engine::incident::{Closed, IncidentId};
-    use crate::engine::sample::{SessionState, Word};
 
     #[test]
     fn a_failure_is_told_with_its_evidence_its_remedy_and_that_nothing_was_done() {
@@ -319,6 +327,12 @@ mod tests {
     }
 
     #[test]
+    fn the_word_of_the_gateway_is_quoted_where_it_is_not_ours() {
+        let said = |word| said(SessionState::Connecting, Some(&Word::new(word)));
+        assert_eq!((said("OPENING").as_str(), said("CONNECTING").as_str()), (" (OPENING)", ""));
+    }
+
+    #[test]
     fn a_suspicion_is_told_once_until_it_is_gone() {
         let mut narrator = narrator();
         let suspect = |missing: &str| Verdict::Suspect { pattern: Pattern::StuckQr, missing: missing.to_owned() };
@@ -328,7 +342,8 @@ mod tests {
             "00:03  loop: perhaps stuck_qr; not proven: 12 s more"
         );
         assert_eq!(narrator.hear(Wall::from_secs(4), &event(suspect("11 s more"))), None);
-        assert_eq!(narrator.hear(Wall::from_secs(5), &event(Verdict::Healthy)), None);
+        assert_eq!(tell(&mut narrator, 5, &event(Verdict::Healthy)), "00:05  loop: not stuck_qr after all");
+        assert_eq!(narrator.hear(Wall::from_secs(5), &event(Verdict::Healthy)), None, "nothing was suspected");
         assert!(narrator.hear(Wall::from_secs(6), &event(suspect("12 s more"))).is_some());
     }
 

@@ -8,21 +8,20 @@ use serde_json::Value;
 use super::facts::FactPlaces;
 use super::list::List;
 use super::pace::retry_after;
-use super::pointer::{Keys, Place, Pointer};
+use super::pointer::{Place, Pointer};
 use super::rule::{Meaning, PlaceId, Rule};
+use super::search::{Found, Search};
 use super::{Pace, clean};
 use crate::engine::moment::Wall;
-use crate::engine::sample::{Answer, Facts, Failure, Reply, Word};
+use crate::engine::sample::{Answer, Failure, Reply, Word};
 
 /// How a dialect's status bodies are read.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
-    pub(super) places: Vec<Place>,
+    pub(super) search: Search,
     pub(super) rules: Vec<Rule>,
     pub(super) word: Vec<PlaceId>,
     pub(super) facts: FactPlaces,
-    /// Where the phone's owner is named, once more: that it is named with null is a fact, too.
-    pub(super) owner: Option<Place>,
     pub(super) list: Option<List>,
     /// The words that the rules name, sorted, ready to be shared.
     pub(super) known_words: Vec<Word>,
@@ -56,29 +55,22 @@ impl Body {
             Ok(body) => body,
             Err(reply) => return reply,
         };
-        let found = self.find(body);
+        let found = self.search.find(body);
         match self.rules.iter().find(|rule| rule.when.holds(asked.status, understood, &found)) {
             Some(rule) => self.by_rule(rule, asked, body, &found),
             None if understood => {
                 let word = self.words(&self.word, &found).or_else(|| says(body).map(clean::word));
-                Reply::Answer(Answer { word, facts: self.facts_of(body, &found), ..Answer::default() })
+                Reply::Answer(Answer { word, facts: self.facts.read(&found), ..Answer::default() })
             }
             None => by_status(asked, body),
         }
     }
 
-    /// Looks up every place once.
-    pub(super) fn find<'v>(&self, body: &'v Value) -> Vec<Option<&'v Value>> {
-        let keys = Keys::of(body);
-        self.places.iter().map(|place| place.find_among(body, keys)).collect()
-    }
-
-    fn by_rule(&self, rule: &Rule, asked: Asked<'_>, body: &Value, found: &[Option<&Value>]) -> Reply {
+    fn by_rule(&self, rule: &Rule, asked: Asked<'_>, body: &Value, found: &[Found<'_>]) -> Reply {
         let word = || self.words(rule.word.as_deref().unwrap_or(&self.word), found);
         match rule.meaning {
             Meaning::State { state, phase, effort } => {
-                let facts = self.facts_of(body, found);
-                Reply::Answer(Answer { state, phase, effort, word: word(), facts })
+                Reply::Answer(Answer { state, phase, effort, word: word(), facts: self.facts.read(found) })
             }
             Meaning::Missing => Reply::Missing(word().unwrap_or_else(|| said_or_status(body, asked.status))),
             Meaning::Refused => refused(asked),
@@ -88,13 +80,9 @@ impl Body {
         }
     }
 
-    fn facts_of(&self, body: &Value, found: &[Option<&Value>]) -> Facts {
-        self.facts.read(found, self.owner.as_ref().is_some_and(|owner| owner.is_named(body)))
-    }
-
     /// Joins the words at some places: `close`, or `close (440)`.
-    fn words(&self, places: &[PlaceId], found: &[Option<&Value>]) -> Option<Word> {
-        let mut texts = places.iter().filter_map(|place| text(found.get(*place).copied().flatten()?));
+    fn words(&self, places: &[PlaceId], found: &[Found<'_>]) -> Option<Word> {
+        let mut texts = places.iter().filter_map(|place| text(found.get(*place)?.value?));
         let first = texts.next()?;
         let mut rest: Vec<Cow<'_, str>> = Vec::new();
         for text in texts {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::clean::word;
 use super::rule::PlaceId;
+use super::search::Found;
 use crate::engine::moment::Wall;
 use crate::engine::sample::{Facts, QrMark};
 
@@ -27,8 +28,9 @@ pub(super) struct FactPlaces {
 
 impl FactPlaces {
     /// Collects the facts from what was found at each place. What cannot be read is unknown.
-    pub(super) fn read(&self, found: &[Option<&Value>], owner_is_named: bool) -> Facts {
-        let at = |place: Option<PlaceId>| found.get(place?).copied().flatten();
+    pub(super) fn read(&self, found: &[Found<'_>]) -> Facts {
+        let at = |place: Option<PlaceId>| found.get(place?)?.value;
+        let owner = self.owner.and_then(|place| found.get(place)).filter(|found| found.is_named);
         Facts {
             last_message: at(self.last_message).and_then(wall),
             messages: at(self.messages).and_then(whole),
@@ -36,7 +38,7 @@ impl FactPlaces {
             progress: at(self.progress).and_then(whole).and_then(|percent| up_to(percent, 100)),
             started: at(self.started).and_then(wall),
             version: at(self.version).and_then(Value::as_str).map(word),
-            owner: owner_is_named.then(|| at(self.owner).is_some()),
+            owner: owner.map(|found| found.value.is_some()),
             local_hour: at(self.local_hour).and_then(whole).and_then(|hour| up_to(hour, 23)),
         }
     }

@@ -5,8 +5,6 @@ mod logs;
 mod places;
 mod rules;
 
-use std::collections::BTreeSet;
-
 use toml::de::DeTable;
 
 use self::file::{Item, Report, Section};
@@ -14,9 +12,9 @@ use self::places::Places;
 use super::facts::FactPlaces;
 use super::list::List;
 use super::probe::{DeepProbe, QrProbe};
-use super::rule::{PlaceId, Rule, Scalar, Test};
+use super::rule::PlaceId;
 use super::{Auth, Body, Dialect, Fault, template};
-use crate::engine::sample::{Phase, SessionState, Word};
+use crate::engine::sample::{Phase, SessionState};
 
 /// Longest dialect file, in bytes.
 const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -67,12 +65,13 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
     let mut places = Places::parse(report, root);
     let rules = rules::rules(report, root, &mut places);
     let word = root.get("word").map(|item| words(report, &item, &mut places)).unwrap_or_default();
-    let (facts, owner) = facts(report, root, &mut places);
+    let facts = facts(report, root, &mut places);
     let list = root.get("list").and_then(|item| list(report, &item));
     let speaks_of_session = root.get("refused").map(|item| refused(report, &item)).unwrap_or_default();
     let deep = root.get("deep").and_then(|item| deep(report, &item, &mut places));
     let qr = root.get("qr").and_then(|item| qr(report, &item));
     let logs = logs::rules(report, root);
+    let (search, known_words) = places.finish();
     let text = |report: &mut Report<'_>, key| root.text(report, key).unwrap_or_default().trim().to_owned();
     Some(Dialect {
         title: text(report, "title"),
@@ -80,15 +79,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
         name: name?,
         path: path?,
         auth,
-        body: Body {
-            owner: owner.and_then(|id| places.place(id).cloned()),
-            known_words: known_words(&rules),
-            places: places.into_list(),
-            rules,
-            word,
-            facts,
-            list,
-        },
+        body: Body { search, rules, word, facts, list, known_words },
         speaks_of_session,
         deep,
         qr,
@@ -147,12 +138,12 @@ fn words(report: &mut Report<'_>, item: &Item<'_, '_>, places: &mut Places) -> V
     ids
 }
 
-fn facts(report: &mut Report<'_>, root: &Section<'_, '_>, places: &mut Places) -> (FactPlaces, Option<PlaceId>) {
+fn facts(report: &mut Report<'_>, root: &Section<'_, '_>, places: &mut Places) -> FactPlaces {
     let Some(section) = root.get("facts").and_then(|item| item.section(report, &FACT_KEYS)) else {
-        return (FactPlaces::default(), None);
+        return FactPlaces::default();
     };
     let mut at = |key| section.get(key).and_then(|item| places.one(report, &item));
-    let facts = FactPlaces {
+    FactPlaces {
         last_message: at("last_message"),
         messages: at("messages"),
         qr: at("qr"),
@@ -161,9 +152,7 @@ fn facts(report: &mut Report<'_>, root: &Section<'_, '_>, places: &mut Places) -
         version: at("version"),
         owner: at("owner"),
         local_hour: at("local_hour"),
-    };
-    let owner = facts.owner;
-    (facts, owner)
+    }
 }
 
 fn list(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<List> {
@@ -197,7 +186,7 @@ fn qr(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<QrProbe> {
     let section = item.section(report, &["path", "text"])?;
     let path = section.need(report, "path", "write where the QR code is asked").and_then(|item| path_of(report, &item));
     let texts = section.need(report, "text", "write the pointer to the QR text, as in \"/qr\"")?.one_or_more();
-    let text = super::pointer::Place(texts.iter().filter_map(|item| places::pointer(report, item)).collect());
+    let text = texts.iter().filter_map(|item| places::pointer(report, item)).collect();
     Some(QrProbe { path: path?, text })
 }
 
@@ -218,19 +207,4 @@ fn one_of<T: Copy>(report: &mut Report<'_>, item: &Item<'_, '_>, words: &[(&str,
         item.fault(report, format!("{text:?} is not known"), format!("write one of: {}", known.join(", ")));
     }
     found
-}
-
-/// Collects the words that the rules name, so that an answer with one of them costs no allocation.
-fn known_words(rules: &[Rule]) -> Vec<Word> {
-    let mut words: BTreeSet<&str> = BTreeSet::new();
-    for (_, test) in rules.iter().flat_map(|rule| &rule.when.conditions) {
-        match test {
-            Test::OneOf(scalars) => words.extend(scalars.iter().filter_map(|scalar| match scalar {
-                Scalar::Word(word) => Some(word.as_str()),
-                Scalar::Flag(_) | Scalar::Number(_) => None,
-            })),
-            Test::Contains(_) | Test::Present | Test::Absent => {}
-        }
-    }
-    words.into_iter().map(Word::new).collect()
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::body::{Body, says};
 use super::facts::qr_mark;
-use super::pointer::Place;
+use super::pointer::Pointer;
 use super::rule::{When, contains};
 use super::{Heard, clean};
 use crate::engine::sample::{Deep, Failure, QrMark, Word};
@@ -24,14 +24,15 @@ pub(super) struct DeepProbe {
 #[derive(Clone, Debug)]
 pub(super) struct QrProbe {
     pub(super) path: String,
-    pub(super) text: Place,
+    /// Where the code's text stands, the best place first.
+    pub(super) text: Vec<Pointer>,
 }
 
 impl DeepProbe {
     /// Judges what came of the probe.
     pub(super) fn read(&self, body: &Body, heard: Heard<'_>) -> Deep {
         let (status, bytes) = match heard {
-            Heard::Failed(Failure::Timeout) if self.timeout_fails => return Deep::Failed(Word::new("time-out")),
+            Heard::Failed(Failure::Timeout) if self.timeout_fails => return Deep::TimedOut,
             Heard::Failed(_) => return Deep::Unclear,
             Heard::Reply { status, body, pace: _ } => (status, body),
         };
@@ -56,7 +57,7 @@ impl DeepProbe {
     }
 
     fn is_dead(&self, body: &Body, status: u16, succeeded: bool, parsed: &Value) -> bool {
-        self.dead_when.as_ref().is_some_and(|when| when.holds(status, succeeded, &body.find(parsed)))
+        self.dead_when.as_ref().is_some_and(|when| when.holds(status, succeeded, &body.search.find(parsed)))
     }
 }
 
@@ -66,7 +67,7 @@ impl QrProbe {
         match heard {
             Heard::Reply { status, body, pace: _ } if (200..300).contains(&status) => {
                 let parsed: Value = serde_json::from_slice(body).ok()?;
-                self.text.find(&parsed).and_then(qr_mark)
+                self.text.iter().find_map(|text| text.find(&parsed).and_then(qr_mark))
             }
             Heard::Reply { .. } | Heard::Failed(_) => None,
         }

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
+use super::search::Found;
 use crate::engine::sample::{Effort, Phase, SessionState};
 
 /// Number of a [`Place`](super::pointer::Place) among a dialect's places.
 pub(super) type PlaceId = usize;
+/// Number of a word among those that a dialect's rules compare with.
+pub(super) type Token = usize;
 
 /// One rule: under these conditions, that is meant.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ pub(super) struct When {
 /// What must be so at one place.
 #[derive(Clone, Debug)]
 pub(super) enum Test {
-    OneOf(Vec<Scalar>),
+    OneOf(Vec<Token>),
     /// A text that holds one of these, in any case.
     Contains(Vec<String>),
     Present,
@@ -52,64 +55,29 @@ pub(super) enum Test {
     Absent,
 }
 
-/// A value to compare with. Gateways write the same number, flag or word in several ways; all of them are equal here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Scalar {
-    Flag(bool),
-    Number(i64),
-    Word(String),
-}
-
 impl When {
     /// Tells whether the conditions hold for what was found at each place.
-    pub(super) fn holds(&self, status: u16, understood: bool, found: &[Option<&Value>]) -> bool {
+    pub(super) fn holds(&self, status: u16, understood: bool, found: &[Found<'_>]) -> bool {
         let in_reach = match &self.status {
             Some(ranges) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&status)),
             None => understood,
         };
-        in_reach && self.conditions.iter().all(|(place, test)| test.holds(found.get(*place).copied().flatten()))
+        in_reach && self.conditions.iter().all(|(place, test)| found.get(*place).is_some_and(|found| test.holds(found)))
     }
 }
 
 impl Test {
-    fn holds(&self, value: Option<&Value>) -> bool {
-        match (self, value) {
-            (Self::Absent, found) => found.is_none(),
-            (Self::Present, found) => found.is_some(),
-            (Self::OneOf(scalars), Some(value)) => scalars.iter().any(|scalar| scalar.is(value)),
-            (Self::Contains(parts), Some(Value::String(text))) => parts.iter().any(|part| contains(text, part)),
-            (Self::OneOf(_) | Self::Contains(_), _) => false,
+    fn holds(&self, found: &Found<'_>) -> bool {
+        match self {
+            Self::Absent => found.value.is_none(),
+            Self::Present => found.value.is_some(),
+            Self::OneOf(tokens) => found.token.is_some_and(|token| tokens.contains(&token)),
+            Self::Contains(parts) => {
+                let text = found.value.and_then(Value::as_str);
+                text.is_some_and(|text| parts.iter().any(|part| contains(text, part)))
+            }
         }
     }
-}
-
-impl Scalar {
-    /// Reads a word as what it is: `"440"` is the number, `"true"` the flag.
-    pub(super) fn of(text: &str) -> Self {
-        let text = text.trim();
-        match (text.parse(), flag(text)) {
-            (Ok(number), _) => Self::Number(number),
-            (Err(_), Some(flag)) => Self::Flag(flag),
-            (Err(_), None) => Self::Word(text.to_owned()),
-        }
-    }
-
-    fn is(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Flag(own), Value::Bool(other)) => own == other,
-            (Self::Number(own), Value::Number(other)) => other.as_i64() == Some(*own),
-            (Self::Word(own), Value::String(other)) => other.trim().eq_ignore_ascii_case(own),
-            (Self::Flag(own), Value::String(other)) => flag(other.trim()) == Some(*own),
-            (Self::Number(own), Value::String(other)) => other.trim().parse() == Ok(*own),
-            (Self::Flag(_) | Self::Number(_) | Self::Word(_), _) => false,
-        }
-    }
-}
-
-fn flag(text: &str) -> Option<bool> {
-    [("true", true), ("false", false)]
-        .into_iter()
-        .find_map(|(name, flag)| text.eq_ignore_ascii_case(name).then_some(flag))
 }
 
 /// Tells whether a text holds another, in any case of its ASCII letters.
@@ -120,32 +88,7 @@ pub(super) fn contains(text: &str, part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn numbers_flags_and_words_compare_however_they_are_written() {
-        for (scalar, value) in [
-            (Scalar::of("440"), json!(440)),
-            (Scalar::of("440"), json!(" 440 ")),
-            (Scalar::Number(440), json!("440")),
-            (Scalar::Flag(true), json!("True")),
-            (Scalar::of("true"), json!(true)),
-            (Scalar::of("CONFLICT"), json!("conflict")),
-        ] {
-            assert!(scalar.is(&value), "{scalar:?} {value}");
-        }
-        for (scalar, value) in [
-            (Scalar::Number(1), json!(true)),
-            (Scalar::Flag(true), json!(1)),
-            (Scalar::of("open"), json!("opening")),
-            (Scalar::of("open"), json!(["open"])),
-            (Scalar::Number(440), json!(440.5)),
-        ] {
-            assert!(!scalar.is(&value), "{scalar:?} {value}");
-        }
-    }
 
     #[test]
     fn a_part_is_found_in_any_case() {

@@ -77,6 +77,9 @@ state = "missing"
 [[rule]]
 state = "unknown"
 outcome = "down"
+[[rule]]
+when = { "/d" = [] , "/e" = { present = true } }
+state = "connected"
 
 [[log]]
 match = "(a"
@@ -106,8 +109,9 @@ match = '(?<state>\w+)'
     25 rule.state: is no state that an answer can have
     27 rule.when: is missing
     29 rule.outcome: stands beside a state
-    32 log.match: error: unclosed group
-    35 log: says nothing
+    31 rule.when./d: is an empty list, which nothing matches
+    35 log.match: error: unclosed group
+    38 log: says nothing
     "#);
     assert!(faults.iter().all(|fault| !fault.hint.is_empty()));
 }

@@ -112,7 +112,7 @@ pub struct Repeated404 {
 pub struct Unreachable {
     /// This many failures …
     pub times_min: u32,
-    /// … or this many where all are time-outs, each of which may be one lost packet …
+    /// … or this many where one of them is a time-out, which may be one lost packet …
     pub timeouts_min: u32,
     /// … over this time at least.
     pub lasts: Duration,
@@ -163,7 +163,7 @@ pub struct NeverReady {
 /// When a session that says connected is believed dead. Silence alone never proves it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilentSession {
-    /// Deep probes that failed in a row.
+    /// Deep probes that failed in a row; one more where one of them hung.
     pub deep_min: u32,
     /// A counter that stands still for this many of its usual gaps …
     pub gaps_min: u32,

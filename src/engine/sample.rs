@@ -328,6 +328,8 @@ pub enum Deep {
     Passed,
     /// It failed in a way that proves the session dead.
     Failed(Word),
+    /// It hung where a living session answers at once. One alone may be a lost packet.
+    TimedOut,
     /// It proves nothing, either way.
     Unclear,
 }

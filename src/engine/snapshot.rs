@@ -202,6 +202,19 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
+impl Counts {
+    /// Returns how many polls had each outcome, by the word that metrics and API use for it.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let replies = [
+            ("answer", self.answers),
+            ("missing", self.missing),
+            ("refused", self.refused),
+            ("throttled", self.throttled),
+        ];
+        replies.into_iter().chain(Failure::ALL.map(Failure::as_str).into_iter().zip(self.failures))
+    }
+}
+
 impl TargetView {
     /// Returns the verdict of a lane.
     #[must_use]

@@ -50,8 +50,10 @@ pub struct Timeline {
     pub progress: Option<(Moment, u8)>,
     /// Deep probes that failed in a row.
     pub deep: Streak,
-    /// What the last failed deep probe said.
+    /// What the last failed deep probe said; nothing where it hung.
     pub deep_word: Option<Word>,
+    /// Whether one of the deep probes in the row hung.
+    pub deep_hung: bool,
     /// Whether a deep probe passed since the floor.
     pub deep_passed: bool,
     /// Messages passing.
@@ -94,6 +96,7 @@ impl Timeline {
             progress: None,
             deep: Streak::default(),
             deep_word: None,
+            deep_hung: false,
             deep_passed: false,
             activity: Activity::default(),
             memory: MemoryWatch::default(),
@@ -123,6 +126,7 @@ impl Timeline {
         self.unready = None;
         self.progress = None;
         self.deep = Streak::default();
+        self.deep_hung = false;
         self.deep_passed = false;
         self.activity.hold_still_from(now);
         self.memory.restart();
@@ -288,11 +292,17 @@ impl Timeline {
         match deep {
             Deep::Passed => {
                 self.deep = Streak::default();
+                self.deep_hung = false;
                 self.deep_passed = true;
             }
             Deep::Failed(word) => {
                 self.deep.add(now);
                 self.deep_word = Some(word.clone());
+            }
+            Deep::TimedOut => {
+                self.deep.add(now);
+                self.deep_hung = true;
+                self.deep_word = None;
             }
             Deep::Unclear => {}
         }

@@ -21,14 +21,13 @@ const DELETE_LOOSE: &str = "
             WHERE later.target = old.target AND later.kind = old.kind AND old.id < later.id)
         ORDER BY at_ms LIMIT ?2)";
 
-/// Incidents as a whole: closed ones without a young entry. The newest one stays, so that no number is ever used twice.
+/// Incidents as a whole, by the age of their closing. The newest one stays, so that no number is ever used twice.
 const DELETE_INCIDENTS: &str = "
     DELETE FROM ledger WHERE incident IN (
         SELECT incident FROM ledger AS old INDEXED BY ledger_time
         WHERE at_ms < ?1 AND kind = 'incident_closed'
             AND incident < (SELECT max(incident) FROM ledger WHERE incident IS NOT NULL)
             AND incident NOT IN (SELECT incident FROM open_incident)
-            AND NOT EXISTS (SELECT 1 FROM ledger AS young WHERE young.incident = old.incident AND ?1 <= young.at_ms)
         ORDER BY at_ms LIMIT ?2)";
 
 /// Knows how long entries are kept, and how far the deleting of older ones has come.

@@ -142,7 +142,7 @@ fn an_answer_that_is_none_is_no_state() {
 }
 
 #[test]
-fn a_404_of_a_proxy_is_not_a_missing_session() {
+fn what_a_proxy_answers_is_no_missing_session() {
     for name in
         ["whatsapp-service", "waha", "evolution", "wwebjs-api", "wppconnect", "go-whatsapp", "openwa", "generic"]
     {
@@ -153,6 +153,9 @@ fn a_404_of_a_proxy_is_not_a_missing_session() {
         "whatsapp-service",
         BARE,
         r#"
+        200 {"status":"error","whatsapp_service":"unavailable"} => no answer: HTTP 200
+        200 {"connected":false,"service_status":"unknown","service_available":false} => no answer: HTTP 200
+        200 {"status":"ok","whatsapp_service":"connected","whatsapp_ready":true,"has_qr":false} => connected
         404 <pre>Cannot GET /status</pre> => no answer: HTTP 404
         404 {"message":"Not Found"} => no answer: HTTP 404
     "#,

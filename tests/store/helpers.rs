@@ -74,6 +74,7 @@ impl Ledger {
     /// Writes very many entries at once, past the thread.
     pub(crate) fn fill(&self, entries: impl Iterator<Item = LedgerEntry>) {
         let mut connection = Connection::open(&self.path).unwrap();
+        connection.pragma_update(None, "cache_size", -262_144).unwrap();
         let transaction = connection.transaction().unwrap();
         let sql = "INSERT INTO ledger (at_ms, target, kind, incident, body) VALUES (?1, ?2, ?3, ?4, ?5)";
         let mut insert = transaction.prepare(sql).unwrap();

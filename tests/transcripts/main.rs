@@ -195,6 +195,7 @@ fn sample(what: &str, counter: u64, now: Wall) -> Sample {
         "html" => fails(Failure::NotJson),
         "deep_ok" => Sample::Deep(Deep::Passed),
         "deep_bad" => Sample::Deep(Deep::Failed(Word::new("Target closed"))),
+        "deep_hung" => Sample::Deep(Deep::TimedOut),
         "deep_unclear" => Sample::Deep(Deep::Unclear),
         "memory" => {
             let (used, limit) = rest.split_once('/').expect("memory USED/LIMIT in MiB");

@@ -127,7 +127,7 @@ fn three_failures_over_a_hundred_seconds_mean_unreachable() {
          gone
          bad_gateway
          timeout x3",
-        "2 min 30 s unreachable: no answer 5 times in 1 min 40 s (newest: 1 × HTTP 502, 1 × connection refused, 3 × time-out); limit is 3 in 1 min 40 s -> restart",
+        "2 min 30 s unreachable: no answer 5 times in 1 min 40 s (newest: 1 × HTTP 502, 1 × connection refused, 3 × time-out); limit is 4 in 1 min 40 s -> restart",
     );
 }
 
@@ -138,7 +138,7 @@ fn time_outs_alone_take_one_more() {
         "every 60s
          connected x2
          timeout x4",
-        "5 min unreachable: no answer 4 times in 3 min (newest: 4 × time-out); limit is 3 in 1 min 40 s -> restart",
+        "5 min unreachable: no answer 4 times in 3 min (newest: 4 × time-out); limit is 4 in 1 min 40 s -> restart",
     );
 }
 
@@ -154,7 +154,7 @@ fn one_lucky_answer_does_not_clear_a_hanging_service() {
          timeout
          connected
          timeout",
-        "3 min 20 s unreachable: no answer 4 times in 2 min (newest: 4 × time-out); limit is 3 in 1 min 40 s -> restart",
+        "3 min 20 s unreachable: no answer 4 times in 2 min (newest: 4 × time-out); limit is 4 in 1 min 40 s -> restart",
     );
 }
 
@@ -312,6 +312,12 @@ fn connected_and_two_failed_deep_probes_is_silent() {
          connected + deep_ok x3
          connected + deep_bad x2",
         "4 min silent_session: says connected, but the deep probe failed 2 times in a row since 09:03:00 (Target closed); limit is 2 -> restart",
+    );
+    check(
+        "every 60s
+         connected + deep_ok x3
+         connected + deep_hung x3",
+        "5 min silent_session: says connected, but the deep probe failed 3 times in a row since 09:03:00 (time-out); limit is 3 -> restart",
     );
     check(
         "every 60s\n connected + deep_bad\n connected + deep_ok\n connected + deep_bad\n connected + deep_unclear x9",

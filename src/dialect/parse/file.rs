@@ -70,7 +70,7 @@ impl<'a, 'i> Item<'a, 'i> {
         None
     }
 
-    /// Reads a number, a text or a flag as text.
+    /// Reads true or false.
     pub(super) fn flag(&self, report: &mut Report<'_>) -> Option<bool> {
         let flag = self.value.as_bool();
         if flag.is_none() {

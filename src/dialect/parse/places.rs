@@ -1,17 +1,23 @@
-//! The places that a dialect file names, each listed once.
+//! The places and words that a dialect file names, each listed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::{Item, Report, Section};
 use crate::dialect::pointer::{Place, Pointer};
-use crate::dialect::rule::PlaceId;
+use crate::dialect::rule::{PlaceId, Token};
+use crate::dialect::search::{Search, Words};
+use crate::engine::sample::Word;
 
-/// Every place of a dialect. Answers are searched once for each, however many rules look there.
+/// Every place of a dialect, and every word that its rules compare with. An answer is searched for them once.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    places: Vec<Place>,
+    list: Vec<Place>,
     /// By name, or by the pointers as they are written.
     ids: BTreeMap<String, PlaceId>,
+    /// The words that rules compare with, in lower case.
+    tokens: BTreeMap<String, Token>,
+    /// The same as they are written.
+    written: BTreeSet<String>,
 }
 
 impl Places {
@@ -70,17 +76,26 @@ impl Places {
 
     /// Returns one place.
     pub(super) fn place(&self, id: PlaceId) -> Option<&Place> {
-        self.places.get(id)
+        self.list.get(id)
     }
 
-    /// Returns every place, by number.
-    pub(super) fn into_list(self) -> Vec<Place> {
-        self.places
+    /// Lists a word that a rule compares with.
+    pub(super) fn token(&mut self, word: &str) -> Token {
+        let word = word.trim();
+        self.written.insert(word.to_owned());
+        let next = self.tokens.len();
+        *self.tokens.entry(word.to_ascii_lowercase()).or_insert(next)
+    }
+
+    /// Returns the search for all places and words, and the words as they are written, sorted.
+    pub(super) fn finish(self) -> (Search, Vec<Word>) {
+        let words = Words::new(self.tokens.into_iter());
+        (Search::new(&self.list, words), self.written.iter().map(|word| Word::new(word)).collect())
     }
 
     fn add(&mut self, name: String, place: Place) -> PlaceId {
-        let id = self.places.len();
-        self.places.push(place);
+        let id = self.list.len();
+        self.list.push(place);
         self.ids.insert(name, id);
         id
     }

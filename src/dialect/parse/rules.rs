@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::file::{Item, Report, Section};
 use super::places::Places;
 use super::{one_of, phase, state};
-use crate::dialect::rule::{Meaning, Rule, Scalar, Test, When};
+use crate::dialect::rule::{Meaning, Rule, Test, Token, When};
 use crate::engine::sample::{Effort, SessionState};
 
 const RULE_KEYS: [&str; 6] = ["when", "state", "phase", "effort", "outcome", "word"];
@@ -75,11 +75,13 @@ pub(super) fn conditions(report: &mut Report<'_>, item: &Item<'_, '_>, places: &
     let section = item.open_section(report)?;
     let mut when = When::default();
     for (name, item) in section.items() {
-        if name == "status" {
+        if item.one_or_more().is_empty() {
+            item.fault(report, "is an empty list, which nothing matches", TESTS_HINT);
+        } else if name == "status" {
             when.status = Some(item.one_or_more().iter().filter_map(|item| statuses(report, item)).collect());
         } else {
             let place = places.id(report, &item, name);
-            let test = test(report, &item);
+            let test = test(report, &item, places);
             when.conditions.extend(place.zip(test));
         }
     }
@@ -91,9 +93,9 @@ pub(super) fn conditions(report: &mut Report<'_>, item: &Item<'_, '_>, places: &
     Some(when)
 }
 
-fn test(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<Test> {
+fn test(report: &mut Report<'_>, item: &Item<'_, '_>, places: &mut Places) -> Option<Test> {
     if item.value.as_table().is_none() {
-        return Some(Test::OneOf(item.one_or_more().iter().filter_map(|item| scalar(report, item)).collect()));
+        return Some(Test::OneOf(item.one_or_more().iter().filter_map(|item| scalar(report, item, places)).collect()));
     }
     let section = item.section(report, &["present", "absent", "contains"])?;
     let tests: Vec<_> = section.items().collect();
@@ -114,11 +116,11 @@ fn test(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<Test> {
     }
 }
 
-fn scalar(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<Scalar> {
+fn scalar(report: &mut Report<'_>, item: &Item<'_, '_>, places: &mut Places) -> Option<Token> {
     match item.value {
-        DeValue::Boolean(flag) => Some(Scalar::Flag(*flag)),
-        DeValue::String(_) => item.text(report).map(Scalar::of),
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok().map(Scalar::Number),
+        DeValue::Boolean(flag) => Some(places.token(if *flag { "true" } else { "false" })),
+        DeValue::String(_) => item.text(report).map(|text| places.token(text)),
+        DeValue::Integer(number) if number.radix() == 10 => Some(places.token(number.as_str())),
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
             item.fault(report, format!("is of type {}", item.value.type_str()), TESTS_HINT);
             None

@@ -10,13 +10,13 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
     if !timeline.is_connected() {
         return Finding::Clear;
     }
-    let limits = &case.limits.silent_session;
-    if is_still(case) || limits.deep_min <= timeline.deep.count {
+    let need = deep_needed(case);
+    if is_still(case) || need <= timeline.deep.count {
         return Finding::Proven;
     }
     match timeline.deep.count {
         0 => Finding::Clear,
-        have => Finding::Partly(Lack::Times { what: "a failed deep probe", have, need: limits.deep_min }),
+        have => Finding::Partly(Lack::Times { what: "a failed deep probe", have, need }),
     }
 }
 
@@ -24,13 +24,13 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
 pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let timeline = case.timeline;
     let limits = &case.limits.silent_session;
-    if let Some((first, last)) = timeline.deep.span().filter(|_| limits.deep_min <= timeline.deep.count) {
-        let word = timeline.deep_word.as_ref().map_or_else(String::new, |word| format!(" ({word})"));
+    if let Some((first, last)) = timeline.deep.span().filter(|_| deep_needed(case) <= timeline.deep.count) {
+        let word = timeline.deep_word.as_ref().map_or_else(|| String::from(" (time-out)"), |word| format!(" ({word})"));
         let sentence = format!(
             "says connected, but the deep probe failed {} times in a row since {}{word}; limit is {}",
             timeline.deep.count,
             first.wall.clock(),
-            limits.deep_min
+            deep_needed(case)
         );
         let failed =
             |at: crate::engine::moment::Moment| Exhibit { at: at.wall, seen: format!("deep probe failed{word}") };
@@ -52,6 +52,11 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
 /// The second proof must be refuted: `connected` was said all along.
 pub(super) fn is_cleared(case: &Case<'_>) -> bool {
     case.timeline.deep_passed || case.timeline.activity.has_moved
+}
+
+/// A probe that hung may be a lost packet: with one of those in the row it takes one more.
+fn deep_needed(case: &Case<'_>) -> u32 {
+    case.limits.silent_session.deep_min.saturating_add(u32::from(case.timeline.deep_hung))
 }
 
 fn is_still(case: &Case<'_>) -> bool {

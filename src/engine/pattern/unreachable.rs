@@ -10,8 +10,7 @@ use crate::engine::moment::words;
 pub(super) fn judge(case: &Case<'_>) -> Finding {
     let limits = &case.limits.unreachable;
     let reach = &case.timeline.reach;
-    // Each time-out alone may be one lost packet: where there is nothing else it takes one more.
-    let need = if reach.timeouts == reach.failures { limits.timeouts_min } else { limits.times_min };
+    let need = needed(case);
     match reach.failures {
         0 if 1 < case.timeline.garbled.count => Finding::Partly(Lack::Proof {
             what: "it answers, but not in its gateway's language; that does not prove it down",
@@ -37,9 +36,15 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
         reach.failures,
         words(reach.lasts()),
         kinds.join(", "),
-        limits.times_min,
+        needed(case),
         words(limits.lasts)
     );
     let samples = reach.kept().map(|(at, failure)| Exhibit { at: at.wall, seen: failure.to_string() });
     Evidence::new(sentence, samples.collect())
+}
+
+/// A time-out may be one lost packet: with one of those among the failures it takes one more.
+fn needed(case: &Case<'_>) -> u32 {
+    let limits = &case.limits.unreachable;
+    if case.timeline.reach.timeouts == 0 { limits.times_min } else { limits.timeouts_min }
 }

@@ -1,0 +1,313 @@
+//! The table of metrics: name, kind, labels, help, and where each value stands in the snapshot.
+
+use std::collections::BTreeMap;
+
+use crate::engine::pattern::Pattern;
+use crate::engine::sample::SessionState;
+use crate::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
+
+use super::rows::Rows;
+use super::{Declared, Kind, Scrape};
+
+const NONE: &[&str] = &[];
+const TARGET: &[&str] = &["target"];
+const STATE: &[&str] = &["target", "state"];
+const PATTERN: &[&str] = &["target", "pattern"];
+
+/// Every metric of this program.
+pub(super) static CATALOGUE: [Declared; 25] = [
+    gauge(
+        "wa_watchdog_session_state",
+        STATE,
+        session_state,
+        "State that the session was last seen in: 1 for that state, 0 for every other.",
+    ),
+    counter(
+        "wa_watchdog_session_state_changes_total",
+        STATE,
+        session_state_changes,
+        "Changes of the session into a state.",
+    ),
+    gauge(
+        "wa_watchdog_session_last_connected_timestamp_seconds",
+        TARGET,
+        session_last_connected,
+        "Unix time at which the session was last seen connected.",
+    ),
+    counter(
+        "wa_watchdog_session_connected_seconds_total",
+        TARGET,
+        session_connected,
+        "Time for which the session was seen connected, between two polls that both said so.",
+    ),
+    gauge("wa_watchdog_probe_up", TARGET, probe_up, "Whether the last poll was answered (1) or not (0)."),
+    counter(
+        "wa_watchdog_probes_total",
+        &["target", "outcome"],
+        probes,
+        "Polls by what came of them: an answer, a refusal, or why there was none.",
+    ),
+    histogram("wa_watchdog_probe_duration_seconds", TARGET, probe_duration, "How long polls took, failed ones too."),
+    gauge(
+        "wa_watchdog_pattern_active",
+        PATTERN,
+        pattern_active,
+        "Whether the verdict is that this failure pattern is proven (1) or not (0).",
+    ),
+    counter("wa_watchdog_pattern_detections_total", PATTERN, pattern_detections, "Times a pattern was newly proven."),
+    gauge(
+        "wa_watchdog_incident_open",
+        PATTERN,
+        incident_open,
+        "Whether an incident with this pattern is open (1) or not (0).",
+    ),
+    counter("wa_watchdog_incidents_total", PATTERN, incidents, "Incidents opened, by the pattern that opened them."),
+    histogram(
+        "wa_watchdog_incident_duration_seconds",
+        PATTERN,
+        incident_duration,
+        "How long closed incidents lasted; absent until one with that pattern has closed.",
+    ),
+    gauge(
+        "wa_watchdog_memory_used_bytes",
+        TARGET,
+        memory_used,
+        "Memory in use by the session's service, without page cache that can be dropped.",
+    ),
+    gauge(
+        "wa_watchdog_memory_limit_bytes",
+        TARGET,
+        memory_limit,
+        "Memory limit of the session's service; absent where nothing limits it.",
+    ),
+    counter(
+        "wa_watchdog_oom_kills_total",
+        TARGET,
+        oom_kills,
+        "Kills of the session's service for memory that were seen.",
+    ),
+    gauge("wa_watchdog_targets", NONE, targets, "Targets that are watched."),
+    gauge("wa_watchdog_targets_failing", NONE, targets_failing, "Targets with an open incident."),
+    gauge(
+        "wa_watchdog_targets_turned_bad_together",
+        NONE,
+        targets_turned_bad_together,
+        "Failing targets that turned bad within the same window: the reach of one common cause.",
+    ),
+    gauge(
+        "wa_watchdog_snapshot_timestamp_seconds",
+        NONE,
+        snapshot_timestamp,
+        "Unix time of the state that all of this was read from; stands still if the watchdog does.",
+    ),
+    counter("wa_watchdog_suspensions_total", NONE, suspensions, "Times the watchdog was suspended or a clock jumped."),
+    counter("wa_watchdog_ledger_errors_total", NONE, ledger_errors, "Ledger entries that could not be written."),
+    counter(
+        "wa_watchdog_dropped_total",
+        &["reason"],
+        dropped,
+        "What was dropped because a limit was reached, by reason.",
+    ),
+    gauge(
+        "wa_watchdog_config_last_reload_successful",
+        NONE,
+        reload_successful,
+        "Whether the last reading of the configuration was taken (1) or the one before is still in force (0).",
+    ),
+    gauge(
+        "wa_watchdog_config_last_reload_success_timestamp_seconds",
+        NONE,
+        reload_timestamp,
+        "Unix time at which a configuration was last taken.",
+    ),
+    gauge("wa_watchdog_build_info", &["version", "revision"], build_info, "Which build runs; always 1."),
+];
+
+type Read = fn(Scrape<'_>, &mut Rows);
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], read: Read, help: &'static str) -> Declared {
+    Declared { name, help, kind: Kind::Gauge, labels, read }
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], read: Read, help: &'static str) -> Declared {
+    Declared { name, help, kind: Kind::Counter, labels, read }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], read: Read, help: &'static str) -> Declared {
+    Declared { name, help, kind: Kind::Histogram, labels, read }
+}
+
+impl<'a> Scrape<'a> {
+    fn targets(self) -> impl Iterator<Item = (&'a str, &'a TargetView)> {
+        self.snapshot.targets.iter().map(|view| (view.target.as_str(), &**view))
+    }
+}
+
+fn session_state(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        let Some(seen) = view.state else { continue };
+        for state in SessionState::ALL {
+            rows.flag(&[target, state.as_str()], state == seen);
+        }
+    }
+}
+
+fn session_state_changes(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for (state, changes) in SessionState::ALL.into_iter().zip(view.counts.state_changes) {
+            rows.count(&[target, state.as_str()], changes);
+        }
+    }
+}
+
+fn session_last_connected(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        if let Some(at) = view.last_connected {
+            rows.put(&[target], at.secs_f64());
+        }
+    }
+}
+
+fn session_connected(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        rows.put(&[target], view.counts.connected.as_secs_f64());
+    }
+}
+
+fn probe_up(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        if let Some(up) = view.up {
+            rows.flag(&[target], up);
+        }
+    }
+}
+
+fn probes(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for (outcome, polls) in view.counts.outcomes() {
+            rows.count(&[target, outcome], polls);
+        }
+    }
+}
+
+fn probe_duration(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        rows.histogram(&[target], &PROBE_BUCKETS, &view.counts.probe_durations);
+    }
+}
+
+fn pattern_active(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for pattern in Pattern::ALL {
+            rows.flag(&[target, pattern.as_str()], view.is_active(pattern));
+        }
+    }
+}
+
+fn pattern_detections(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for (pattern, detections) in Pattern::ALL.into_iter().zip(view.counts.detections) {
+            rows.count(&[target, pattern.as_str()], detections);
+        }
+    }
+}
+
+fn incident_open(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for pattern in Pattern::ALL {
+            let open = view.open.iter().any(|incident| incident.pattern == pattern);
+            rows.flag(&[target, pattern.as_str()], open);
+        }
+    }
+}
+
+fn incidents(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for (pattern, opened) in Pattern::ALL.into_iter().zip(view.counts.incidents) {
+            rows.count(&[target, pattern.as_str()], opened);
+        }
+    }
+}
+
+/// Leaves out the pairs of target and pattern in which no incident has closed: all of them would be 90 series a target, nearly
+/// all empty for ever. That the first incident is seen at once is the work of `incidents_total`, which starts at 0.
+fn incident_duration(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        for (pattern, durations) in Pattern::ALL.into_iter().zip(&view.counts.incident_durations) {
+            if 0 < durations.count() {
+                rows.histogram(&[target, pattern.as_str()], &INCIDENT_BUCKETS, durations);
+            }
+        }
+    }
+}
+
+fn memory_used(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        if let Some(memory) = view.memory {
+            rows.count(&[target], memory.used_bytes);
+        }
+    }
+}
+
+fn memory_limit(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        if let Some(limit) = view.memory.and_then(|memory| memory.limit_bytes) {
+            rows.count(&[target], limit);
+        }
+    }
+}
+
+fn oom_kills(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        rows.count(&[target], view.counts.oom_kills);
+    }
+}
+
+fn targets(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.put(&[], f64::from(scrape.snapshot.fleet.targets));
+}
+
+fn targets_failing(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.put(&[], f64::from(scrape.snapshot.fleet.failing));
+}
+
+fn targets_turned_bad_together(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.put(&[], f64::from(scrape.snapshot.fleet.turned_bad_together));
+}
+
+fn snapshot_timestamp(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.put(&[], scrape.snapshot.at.secs_f64());
+}
+
+fn suspensions(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.count(&[], scrape.snapshot.suspensions);
+}
+
+fn ledger_errors(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.count(&[], scrape.snapshot.ledger_errors);
+}
+
+/// Adds up what engine and shell dropped for the same reason, so that no series appears twice.
+fn dropped(scrape: Scrape<'_>, rows: &mut Rows) {
+    let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, count) in scrape.snapshot.dropped.iter().chain(&scrape.shell.dropped) {
+        let total = by_reason.entry(reason).or_default();
+        *total = total.saturating_add(*count);
+    }
+    for (reason, count) in by_reason {
+        rows.count(&[reason], count);
+    }
+}
+
+fn reload_successful(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.flag(&[], scrape.shell.reload.succeeded);
+}
+
+fn reload_timestamp(scrape: Scrape<'_>, rows: &mut Rows) {
+    rows.put(&[], scrape.shell.reload.last_success.secs_f64());
+}
+
+fn build_info(scrape: Scrape<'_>, rows: &mut Rows) {
+    let build = scrape.shell.build;
+    rows.put(&[build.version, build.revision], 1.0);
+}

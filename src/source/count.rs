@@ -1,0 +1,43 @@
+//! What came of the orders, as numbers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Numbers since the start, shared by every task.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) in_flight: AtomicUsize,
+    /// A call of that kind was in flight.
+    pub(super) busy: Counter,
+    /// The targets were replaced, or the watchdog ends.
+    pub(super) outdated: Counter,
+    pub(super) panicked: Counter,
+    pub(super) queue_full: Counter,
+    /// By a fault of our own.
+    pub(super) unasked: Counter,
+    pub(super) unknown_target: Counter,
+}
+
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Counts {
+    pub(super) fn dropped(&self) -> BTreeMap<&'static str, u64> {
+        let reasons = [
+            ("poll_busy", &self.busy),
+            ("poll_outdated", &self.outdated),
+            ("poll_panicked", &self.panicked),
+            ("poll_queue_full", &self.queue_full),
+            ("poll_unasked", &self.unasked),
+            ("poll_unknown_target", &self.unknown_target),
+        ];
+        reasons.into_iter().map(|(reason, Counter(count))| (reason, count.load(Ordering::Relaxed))).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! A target made ready to be asked: all that does not change from poll to poll.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reqwest::Url;
+use reqwest::header::HeaderName;
+
+use crate::config::{Secret, Target};
+use crate::dialect::Route;
+use crate::engine::watchdog::Ask;
+
+/// One target's URLs, parsed once.
+#[derive(Debug)]
+pub struct Endpoints {
+    target: Arc<Target>,
+    urls: BTreeMap<Ask, Url>,
+    token: Option<Token>,
+}
+
+/// How a target's token is sent, and where it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) header: HeaderName,
+    pub(super) prefix: String,
+    pub(super) secret: Secret,
+}
+
+impl Endpoints {
+    /// Makes a target ready.
+    #[must_use]
+    pub fn of(target: Arc<Target>) -> Self {
+        let urls =
+            [Ask::Status, Ask::Deep, Ask::Qr].into_iter().filter_map(|ask| Some((ask, url(&target, ask)?))).collect();
+        let token = token(&target);
+        Self { target, urls, token }
+    }
+
+    /// Returns the target.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Tells whether the target can be asked this.
+    #[must_use]
+    pub fn has(&self, ask: Ask) -> bool {
+        self.urls.contains_key(&ask)
+    }
+
+    pub(super) fn url(&self, ask: Ask) -> Option<&Url> {
+        self.urls.get(&ask)
+    }
+
+    pub(super) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    pub(super) fn route(&self) -> Route<'_> {
+        route(&self.target)
+    }
+}
+
+fn route(target: &Target) -> Route<'_> {
+    Route { session: target.session.as_deref(), status_path: target.status_path.as_deref() }
+}
+
+fn url(target: &Target, ask: Ask) -> Option<Url> {
+    let path = target.dialect.path(ask, route(target))?;
+    Url::parse(&format!("{}{path}", target.url)).ok()
+}
+
+/// Returns none for a dialect that takes no token: a secret is not shown to those who do not ask for it.
+fn token(target: &Target) -> Option<Token> {
+    let auth = target.dialect.auth()?;
+    let secret = target.token.clone()?;
+    let header = HeaderName::from_bytes(auth.header.as_bytes()).ok()?;
+    Some(Token { header, prefix: auth.prefix.clone(), secret })
+}

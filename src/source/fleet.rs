@@ -1,0 +1,192 @@
+//! The engine's orders as tasks: one bounded call each, none waits for another.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::count::Counts;
+use super::{Clock, Endpoints, Poller};
+use crate::config::Target;
+use crate::engine::sample::Sample;
+use crate::engine::target::TargetId;
+use crate::engine::watchdog::Ask;
+use crate::http::Http;
+
+/// Room for samples that the engine has not taken yet: more than a second of answers from a thousand targets. Whoever makes the
+/// channel uses it.
+pub const QUEUE_MAX: usize = 1024;
+
+/// Carries out the orders to ask.
+///
+/// - An order starts one task, whose time is bounded; none waits for another.
+/// - A target has at most one call of a kind in flight. An order while it is in flight is dropped and counted.
+/// - A full queue drops the sample and counts it.
+/// - A call that panics ends alone, and is counted.
+/// - [`Sources::replace`], and dropping the sources, end every call in flight at once: the answer to a question that nobody asks
+///   any more is no news.
+pub struct Sources {
+    poller: Poller,
+    samples: mpsc::Sender<(TargetId, Sample)>,
+    tracker: TaskTracker,
+    counts: Arc<Counts>,
+    lines: BTreeMap<TargetId, Arc<Line>>,
+    /// Ends the calls to these targets.
+    end: CancellationToken,
+}
+
+/// One target, and what becomes of the calls to it.
+struct Line {
+    id: TargetId,
+    endpoints: Endpoints,
+    status: Place,
+    deep: Place,
+    qr: Place,
+}
+
+/// The one place for calls of a kind.
+#[derive(Default)]
+struct Place {
+    taken: AtomicBool,
+    /// Whether it was logged that the target cannot be asked, so that it is logged once.
+    told: AtomicBool,
+}
+
+/// One call in flight. Leaves its place when it is over, however it ends.
+struct Turn {
+    line: Arc<Line>,
+    ask: Ask,
+    counts: Arc<Counts>,
+    is_over: bool,
+}
+
+impl Sources {
+    /// Makes the sources of these targets. Samples leave through `samples`; the tasks run on `tracker`.
+    #[must_use]
+    pub fn new(
+        targets: BTreeMap<TargetId, Arc<Target>>,
+        http: Http,
+        clock: Clock,
+        samples: mpsc::Sender<(TargetId, Sample)>,
+        tracker: TaskTracker,
+    ) -> Self {
+        let poller = Poller::new(http, clock);
+        Self { poller, samples, tracker, counts: Arc::default(), lines: lines(targets), end: CancellationToken::new() }
+    }
+
+    /// Asks a target once. Its sample leaves through the channel, if one comes of it.
+    pub fn ask(&self, id: &TargetId, ask: Ask) {
+        let Some(line) = self.lines.get(id) else {
+            return self.counts.unknown_target.add();
+        };
+        let Some(turn) = Turn::take(line, ask, &self.counts) else {
+            return self.counts.busy.add();
+        };
+        let call = turn.carry_out(self.poller.clone(), self.samples.clone());
+        self.tracker.spawn(self.end.clone().run_until_cancelled_owned(call));
+    }
+
+    /// Takes other targets from here on; every call in flight ends.
+    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+        self.end.cancel();
+        self.end = CancellationToken::new();
+        self.lines = lines(targets);
+    }
+
+    /// Returns how many calls are in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.counts.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many orders brought no sample, by reason; holds every reason from the start.
+    #[must_use]
+    pub fn dropped(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.dropped()
+    }
+}
+
+impl Drop for Sources {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("targets", &self.lines.len())
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    fn place(&self, ask: Ask) -> &Place {
+        match ask {
+            Ask::Status => &self.status,
+            Ask::Deep => &self.deep,
+            Ask::Qr => &self.qr,
+        }
+    }
+}
+
+impl Turn {
+    fn take(line: &Arc<Line>, ask: Ask, counts: &Arc<Counts>) -> Option<Self> {
+        if line.place(ask).taken.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(Self { line: Arc::clone(line), ask, counts: Arc::clone(counts), is_over: false })
+    }
+
+    async fn carry_out(mut self, poller: Poller, samples: mpsc::Sender<(TargetId, Sample)>) {
+        let asked = poller.ask(&self.line.endpoints, self.ask).await;
+        self.is_over = true;
+        let told = &self.line.place(self.ask).told;
+        match asked {
+            Ok(sample) => {
+                told.store(false, Ordering::Relaxed);
+                // Left before the sample is seen: whoever asks again upon it is not turned away.
+                let (id, counts) = (self.line.id.clone(), Arc::clone(&self.counts));
+                drop(self);
+                if samples.try_send((id, sample)).is_err() {
+                    counts.queue_full.add();
+                }
+            }
+            Err(why) => {
+                self.counts.unasked.add();
+                if !told.swap(true, Ordering::Relaxed) {
+                    let (id, ask, error): (_, _, &dyn Error) = (&self.line.id, self.ask, &why);
+                    tracing::warn!(target_id = %id, ?ask, error, "a target cannot be asked; it is not said again until it can");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.line.place(self.ask).taken.store(false, Ordering::Release);
+        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if thread::panicking() {
+            self.counts.panicked.add();
+        } else if !self.is_over {
+            self.counts.outdated.add();
+        }
+    }
+}
+
+fn lines(targets: BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, Arc<Line>> {
+    let line = |(id, target): (TargetId, Arc<Target>)| {
+        let (status, deep, qr) = (Place::default(), Place::default(), Place::default());
+        (id.clone(), Arc::new(Line { id, endpoints: Endpoints::of(target), status, deep, qr }))
+    };
+    targets.into_iter().map(line).collect()
+}

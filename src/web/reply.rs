@@ -1,0 +1,87 @@
+//! Answers, each with the headers that every answer has.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+/// An answer; the body of one is known before it is sent.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// Prometheus from 3.0 on refuses a scrape without a content type that it knows.
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    hint: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [String],
+}
+
+/// Answers with JSON.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    match serde_json::to_vec(body) {
+        Ok(mut bytes) => {
+            bytes.push(b'\n');
+            answer(status, JSON, bytes)
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON");
+            let body = r#"{"error":"the answer cannot be written","hint":"see the watchdog's log"}"#;
+            answer(StatusCode::INTERNAL_SERVER_ERROR, JSON, body)
+        }
+    }
+}
+
+/// Answers with what is wrong and what to do about it.
+pub(super) fn problem(status: StatusCode, error: &str, hint: &str) -> Answer {
+    problems(status, error, hint, &[])
+}
+
+/// Answers with everything that is wrong.
+pub(super) fn problems(status: StatusCode, error: &str, hint: &str, problems: &[String]) -> Answer {
+    json(status, &Problem { error, hint, problems })
+}
+
+/// Answers that the route knows other methods than this one.
+pub(super) fn wrong_method(method: &str, allow: &'static str) -> Answer {
+    let error = format!("{method} is not possible here");
+    let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, &error, &format!("use {allow}"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+/// Answers with plain text.
+pub(super) fn text(status: StatusCode, body: &'static str) -> Answer {
+    answer(status, TEXT, body)
+}
+
+/// Answers with metrics.
+pub(super) fn metrics(body: String) -> Answer {
+    answer(StatusCode::OK, METRICS, body)
+}
+
+/// Answers with a page that loads nothing and runs nothing.
+pub(super) fn html(body: String) -> Answer {
+    let mut answer = answer(StatusCode::OK, HTML, body);
+    answer.headers_mut().insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    );
+    answer
+}
+
+fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,110 @@
+//! Which route a request means, and who answers it.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+
+use super::query::Query;
+use super::reply::{Answer, metrics, problem, wrong_method};
+use super::{Desk, api, command, health, page};
+
+/// A route that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Page,
+    Metrics,
+    Healthy,
+    Ready,
+    Reload,
+    Status,
+    Targets,
+    Target(&'a str),
+    Incidents,
+}
+
+/// Answers one request.
+pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let Some(route) = Route::of(path) else {
+        return problem(StatusCode::NOT_FOUND, "there is nothing at this path", "GET / lists every route");
+    };
+    if !route.takes(&head.method) {
+        return wrong_method(head.method.as_str(), route.allow());
+    }
+    let query = Query::new(head.uri.query().unwrap_or_default());
+    let answered = match route {
+        Route::Page => Ok(page::index(&desk.snapshot())),
+        Route::Metrics => Ok(scrape(desk).await),
+        Route::Healthy => Ok(health::healthy(desk.snapshot().at, desk.now())),
+        Route::Ready => Ok(health::ready(&desk.state.ready)),
+        Route::Reload => match query.only(&[]) {
+            Ok(_) => Ok(command::reload(desk, &head.headers, body).await),
+            Err(error) => Err(error),
+        },
+        Route::Status => query.only(&[]).map(|_| api::status(desk)),
+        Route::Targets => query.only(&[]).map(|_| api::targets(&desk.snapshot())),
+        Route::Target(name) => query.only(&[]).map(|_| api::target(desk, name)),
+        Route::Incidents => api::incidents(desk, &query),
+    };
+    answered.unwrap_or_else(|error| problem(StatusCode::BAD_REQUEST, &error.what, &error.hint))
+}
+
+impl<'a> Route<'a> {
+    /// Finds the route of a path. Names of targets consist of characters that no client encodes (RFC 3986, 2.3), so nothing
+    /// is decoded.
+    fn of(path: &'a str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Page),
+            "/metrics" => Some(Self::Metrics),
+            "/-/healthy" => Some(Self::Healthy),
+            "/-/ready" => Some(Self::Ready),
+            "/-/reload" => Some(Self::Reload),
+            "/api/v1/status" => Some(Self::Status),
+            "/api/v1/targets" => Some(Self::Targets),
+            "/api/v1/incidents" => Some(Self::Incidents),
+            other => other.strip_prefix("/api/v1/targets/").filter(|name| !name.contains('/')).map(Self::Target),
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Reload => "POST",
+            Self::Page
+            | Self::Metrics
+            | Self::Healthy
+            | Self::Ready
+            | Self::Status
+            | Self::Targets
+            | Self::Target(_)
+            | Self::Incidents => "GET, HEAD",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+/// Renders off the runtime's own threads, so that a scrape of a large fleet delays no poll.
+async fn scrape(desk: &Desk) -> Answer {
+    let failed = |why: &str| {
+        tracing::error!(why, "metrics cannot be rendered");
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be rendered", "see the watchdog's log")
+    };
+    let Ok(permit) = Arc::clone(&desk.renders).acquire_owned().await else {
+        return failed("the server has stopped");
+    };
+    let (snapshot, render) = (desk.snapshot(), Arc::clone(&desk.state.render_metrics));
+    let rendering = tokio::task::spawn_blocking(move || {
+        let text = render(&snapshot);
+        // The permit ends with the work, also when the client has gone meanwhile.
+        drop(permit);
+        text
+    });
+    match rendering.await {
+        Ok(text) => metrics(text),
+        Err(error) => failed(&error.to_string()),
+    }
+}

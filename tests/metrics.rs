@@ -1,0 +1,254 @@
+//! The metrics page as Prometheus reads it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::float_cmp,
+    reason = "helpers of tests; the numbers compared are whole"
+)]
+
+#[path = "support/exposition.rs"]
+mod exposition;
+#[path = "support/made_up.rs"]
+mod made_up;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use exposition::{Series, parse};
+use wa_watchdog::engine::pattern::Pattern;
+use wa_watchdog::engine::sample::{Failure, SessionState};
+use wa_watchdog::engine::snapshot::Snapshot;
+use wa_watchdog::metrics::{self, Build, Kind, Reload, Shell};
+
+#[test]
+fn a_small_fleet_reads_like_this() {
+    insta::assert_snapshot!(own_lines(&metrics::render(&made_up::snapshot(), &shell())));
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_text() {
+    let text = || own_lines(&metrics::render(&made_up::snapshot(), &shell()));
+    assert_eq!(text(), text());
+}
+
+#[test]
+fn every_declared_metric_appears_as_declared_and_nothing_else_does() {
+    let families = parse(&metrics::render(&made_up::snapshot(), &shell()));
+    let written: BTreeSet<&str> = families.keys().map(String::as_str).filter(|name| !is_process(name)).collect();
+    let declared: BTreeSet<&str> = metrics::catalogue().iter().map(|metric| metric.name).collect();
+    assert_eq!(written, declared);
+    for metric in metrics::catalogue() {
+        let family = &families[metric.name];
+        assert_eq!(family.kind, metric.kind.as_str(), "{}", metric.name);
+        assert_eq!(family.help, metric.help, "{}", metric.name);
+        let labels: BTreeSet<&str> = metric.labels.iter().copied().collect();
+        for series in &family.series {
+            let found: BTreeSet<&str> =
+                series.labels.keys().map(String::as_str).filter(|label| *label != "le").collect();
+            assert_eq!(found, labels, "{}", metric.name);
+        }
+    }
+}
+
+/// The rules of prometheus.io/docs/practices/naming that can be read off a name.
+#[test]
+fn names_keep_the_conventions() {
+    let names: BTreeSet<&str> = metrics::catalogue().iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), metrics::catalogue().len(), "a name is declared twice");
+    for metric in metrics::catalogue() {
+        let name = metric.name;
+        let short = name.strip_prefix("wa_watchdog_").unwrap_or_else(|| panic!("{name} lacks the prefix"));
+        assert!(short.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name} is not snake_case");
+        assert_eq!(
+            metric.kind == Kind::Counter,
+            name.ends_with("_total"),
+            "{name}: _total is for counters, and only them"
+        );
+        for word in short.split('_') {
+            let derived =
+                ["ms", "millis", "milliseconds", "minutes", "hours", "days", "kb", "mb", "kib", "mib", "percent"];
+            assert!(!derived.contains(&word), "{name} is not in base units");
+            assert!(
+                !["count", "sum", "bucket", "gauge", "counter", "histogram"].contains(&word),
+                "{name}: reserved word"
+            );
+        }
+        if short.contains("duration") || short.contains("timestamp") {
+            assert!(name.ends_with("_seconds"), "{name} does not name its unit");
+        }
+        if short.contains("memory") {
+            assert!(name.ends_with("_bytes"), "{name} does not name its unit");
+        }
+        assert!(metric.help.ends_with('.') && 20 < metric.help.len(), "{name} lacks a sentence of help");
+        for label in metric.labels {
+            let reserved = ["le", "quantile", "job", "instance", "type", "service", "env", "cluster"];
+            assert!(!reserved.contains(label), "{name}: the label {label} belongs to somebody else");
+        }
+    }
+}
+
+#[test]
+fn no_series_appears_twice() {
+    let mut text_shell = shell();
+    text_shell.dropped.insert("inputs", 3);
+    let families = parse(&metrics::render(&made_up::fleet(5), &text_shell));
+    for (name, family) in &families {
+        let mut seen = BTreeSet::new();
+        for series in &family.series {
+            assert!(seen.insert((&series.name, &series.labels)), "{name} {:?} appears twice", series.labels);
+        }
+    }
+    let summed = value(&families["wa_watchdog_dropped_total"].series, &[("reason", "inputs")]);
+    assert_eq!(summed, Some(5.0), "what engine and shell dropped for one reason is one series");
+}
+
+#[test]
+fn counters_start_at_zero_with_every_label_they_can_have() {
+    let snapshot = only_a_newcomer();
+    let families = parse(&metrics::render(&snapshot, &shell()));
+    let expected = [
+        ("wa_watchdog_session_state_changes_total", SessionState::ALL.len()),
+        ("wa_watchdog_session_connected_seconds_total", 1),
+        ("wa_watchdog_probes_total", 4 + Failure::ALL.len()),
+        ("wa_watchdog_pattern_detections_total", Pattern::ALL.len()),
+        ("wa_watchdog_incidents_total", Pattern::ALL.len()),
+        ("wa_watchdog_oom_kills_total", 1),
+        ("wa_watchdog_suspensions_total", 1),
+        ("wa_watchdog_ledger_errors_total", 1),
+        ("wa_watchdog_dropped_total", 1),
+    ];
+    let counters: BTreeSet<&str> =
+        metrics::catalogue().iter().filter(|metric| metric.kind == Kind::Counter).map(|metric| metric.name).collect();
+    assert_eq!(counters, expected.iter().map(|(name, _)| *name).collect());
+    for (name, count) in expected {
+        let series = &families[name].series;
+        assert_eq!(series.len(), count, "{name}");
+        assert!(series.iter().all(|series| series.value == 0.0), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_absent() {
+    let families = parse(&metrics::render(&only_a_newcomer(), &shell()));
+    let unknown = [
+        "wa_watchdog_session_state",
+        "wa_watchdog_session_last_connected_timestamp_seconds",
+        "wa_watchdog_probe_up",
+        "wa_watchdog_memory_used_bytes",
+        "wa_watchdog_memory_limit_bytes",
+        "wa_watchdog_incident_duration_seconds",
+    ];
+    for name in unknown {
+        assert!(!families.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn a_state_set_has_exactly_one_state() {
+    let families = parse(&metrics::render(&made_up::snapshot(), &shell()));
+    let mut by_target: BTreeMap<&str, Vec<(&str, f64)>> = BTreeMap::new();
+    for series in &families["wa_watchdog_session_state"].series {
+        by_target.entry(&series.labels["target"]).or_default().push((&series.labels["state"], series.value));
+    }
+    assert_eq!(by_target.keys().copied().collect::<Vec<_>>(), ["atelier", "shop"], "`new` was never heard of");
+    for (target, states) in by_target {
+        assert_eq!(states.len(), SessionState::ALL.len(), "{target}");
+        let set: Vec<&str> = states.into_iter().filter(|(_, value)| *value == 1.0).map(|(state, _)| state).collect();
+        assert_eq!(set, [if target == "shop" { "connecting" } else { "connected" }]);
+    }
+}
+
+#[test]
+fn histograms_cumulate_up_to_their_count() {
+    let families = parse(&metrics::render(&made_up::snapshot(), &shell()));
+    let series: Vec<&Series> = families["wa_watchdog_probe_duration_seconds"]
+        .series
+        .iter()
+        .filter(|series| series.labels["target"] == "shop")
+        .collect();
+    let buckets: Vec<(&str, f64)> = series
+        .iter()
+        .filter(|series| series.name.ends_with("_bucket"))
+        .map(|series| (series.labels["le"].as_str(), series.value))
+        .collect();
+    assert_eq!(
+        buckets,
+        [
+            ("0.005", 1.0),
+            ("0.025", 1.0),
+            ("0.1", 2.0),
+            ("0.25", 3.0),
+            ("0.5", 3.0),
+            ("1", 3.0),
+            ("2.5", 3.0),
+            ("10", 3.0),
+            ("+Inf", 4.0),
+        ]
+    );
+    let one = |suffix: &str| series.iter().find(|series| series.name.ends_with(suffix)).expect("it is written").value;
+    assert_eq!(one("_count"), 4.0);
+    assert!((one("_sum") - 30.204).abs() < 1e-9);
+}
+
+#[test]
+fn label_values_are_escaped() {
+    let odd = "1.0 \"beta\" \\ two\nlines";
+    let shell = Shell { build: Build { version: odd, revision: "abc" }, ..shell() };
+    let text = metrics::render(&made_up::snapshot(), &shell);
+    assert!(text.contains(r#"version="1.0 \"beta\" \\ two\nlines""#), "{}", own_lines(&text));
+    assert_eq!(parse(&text)["wa_watchdog_build_info"].series[0].labels["version"], odd);
+}
+
+#[test]
+fn the_shell_has_its_say() {
+    let failed = Shell { reload: Reload { succeeded: false, last_success: made_up::ago(500) }, ..shell() };
+    let families = parse(&metrics::render(&made_up::snapshot(), &failed));
+    let alone = |name: &str| families[name].series[0].value;
+    assert_eq!(alone("wa_watchdog_config_last_reload_successful"), 0.0);
+    assert_eq!(alone("wa_watchdog_config_last_reload_success_timestamp_seconds"), 1_770_195_100.0);
+    assert_eq!(families["wa_watchdog_build_info"].series[0].labels["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_shows_itself() {
+    let families = parse(&metrics::render(&Snapshot::default(), &shell()));
+    for name in ["process_resident_memory_bytes", "process_open_fds", "process_start_time_seconds", "process_threads"] {
+        assert!(0.0 < families[name].series[0].value, "{name}");
+    }
+}
+
+#[test]
+fn a_thousand_targets_cost_no_more_than_a_hundred_lines_each() {
+    let text = metrics::render(&made_up::fleet(1000), &shell());
+    let lines = text.lines().count();
+    assert!((90_000..100_000).contains(&lines), "{lines} lines");
+}
+
+fn shell() -> Shell {
+    Shell {
+        build: Build { revision: "0123abc", ..Build::this() },
+        reload: Reload { succeeded: true, last_success: made_up::ago(86_400) },
+        dropped: BTreeMap::from([("log_lines", 0)]),
+    }
+}
+
+fn only_a_newcomer() -> Snapshot {
+    Snapshot { targets: vec![Arc::new(made_up::newcomer("new"))], ..Snapshot::default() }
+}
+
+/// Leaves out what differs between processes and between versions.
+fn own_lines(text: &str) -> String {
+    let own = text.lines().filter(|line| !line.split(' ').any(is_process) && !is_process(line));
+    own.map(|line| line.replace(env!("CARGO_PKG_VERSION"), "VERSION") + "\n").collect()
+}
+
+fn is_process(name: &str) -> bool {
+    name.starts_with("process_")
+}
+
+fn value(series: &[Series], labels: &[(&str, &str)]) -> Option<f64> {
+    let wanted: BTreeMap<String, String> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    series.iter().find(|series| series.labels == wanted).map(|series| series.value)
+}

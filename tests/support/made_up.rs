@@ -1,0 +1,173 @@
+//! A made-up snapshot: three targets, of which one fails and one was never heard of. Shared by the tests of what reads one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wa_watchdog::engine::evidence::{Evidence, Exhibit};
+use wa_watchdog::engine::incident::{Closed, Closing, Incident, IncidentId};
+use wa_watchdog::engine::ladder::Remedy;
+use wa_watchdog::engine::moment::Wall;
+use wa_watchdog::engine::pattern::Pattern;
+use wa_watchdog::engine::sample::{Effort, Failure, Memory, Phase, SessionState, Word};
+use wa_watchdog::engine::snapshot::{
+    Counts, FindingView, FleetView, INCIDENT_BUCKETS, PROBE_BUCKETS, RunView, Snapshot, TargetView,
+};
+use wa_watchdog::engine::target::TargetId;
+use wa_watchdog::engine::verdict::Verdict;
+
+/// 2026-02-04T09:00:00Z, when the made-up snapshot was taken.
+pub(crate) const NOW_SECS: i64 = 1_770_195_600;
+
+/// Returns the time so many seconds before the snapshot.
+pub(crate) fn ago(secs: i64) -> Wall {
+    Wall::from_secs(NOW_SECS - secs)
+}
+
+/// Returns the whole snapshot.
+pub(crate) fn snapshot() -> Snapshot {
+    let open = incident(7, Pattern::StateLoop, 300, None);
+    let closed = incident(3, Pattern::Unreachable, 9000, Some(Closed { at: ago(8400), how: Closing::Recovered }));
+    Snapshot {
+        at: ago(0),
+        started: ago(86_400),
+        targets: vec![Arc::new(well("atelier")), Arc::new(newcomer("new")), Arc::new(shop(&open))],
+        incidents: vec![open, closed],
+        fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1 },
+        dropped: BTreeMap::from([("inputs", 2)]),
+        ledger_errors: 1,
+        suspensions: 4,
+    }
+}
+
+/// Returns a fleet of so many failing targets.
+pub(crate) fn fleet(size: u32) -> Snapshot {
+    let open = incident(7, Pattern::StateLoop, 300, None);
+    let view = shop(&open);
+    let named = |number| TargetView { target: id(&format!("session-{number:04}")), ..view.clone() };
+    Snapshot {
+        targets: (0..size).map(|number| Arc::new(named(number))).collect(),
+        fleet: FleetView { targets: size, failing: size, turned_bad_together: size },
+        ..snapshot()
+    }
+}
+
+/// Returns a target that was never heard of.
+pub(crate) fn newcomer(name: &str) -> TargetView {
+    TargetView {
+        target: id(name),
+        state: None,
+        word: None,
+        since: None,
+        last_connected: None,
+        up: None,
+        verdict: Verdict::Healthy,
+        memory_verdict: Verdict::Healthy,
+        findings: Vec::new(),
+        open: Vec::new(),
+        memory: None,
+        timeline: Vec::new(),
+        log: Vec::new(),
+        version: None,
+        evidence_since: ago(86_400),
+        next_poll: Some(ago(-5)),
+        held_until: None,
+        counts: Counts::default(),
+    }
+}
+
+fn well(name: &str) -> TargetView {
+    let run = run(SessionState::Connected, "READY", 3600, 2);
+    let counts = Counts { answers: 240, connected: Duration::from_secs(3598), ..Counts::default() };
+    TargetView {
+        state: Some(SessionState::Connected),
+        word: Some(Word::new("READY")),
+        since: Some(run.from),
+        last_connected: Some(run.to),
+        up: Some(true),
+        memory: Some(Memory { used_bytes: 314_572_800, limit_bytes: None, oom_kills: None }),
+        timeline: vec![run],
+        counts,
+        ..newcomer(name)
+    }
+}
+
+fn shop(open: &Arc<Incident>) -> TargetView {
+    let mut counts = Counts { answers: 1000, missing: 1, refused: 2, throttled: 3, oom_kills: 1, ..Counts::default() };
+    counts.failures = Failure::ALL.map(|failure| if failure == Failure::Timeout { 5 } else { 0 });
+    counts.state_changes = SessionState::ALL.map(|state| if state == SessionState::Connecting { 4 } else { 0 });
+    counts.detections = Pattern::ALL.map(|pattern| u64::from(pattern == Pattern::StateLoop));
+    counts.incidents =
+        Pattern::ALL.map(|pattern| u64::from(matches!(pattern, Pattern::StateLoop | Pattern::Unreachable)));
+    counts.connected = Duration::from_millis(72_000_500);
+    for millis in [4, 90, 110, 30_000] {
+        counts.probe_durations.observe(&PROBE_BUCKETS, Duration::from_millis(millis));
+    }
+    for (pattern, durations) in Pattern::ALL.into_iter().zip(&mut counts.incident_durations) {
+        if pattern == Pattern::Unreachable {
+            durations.observe(&INCIDENT_BUCKETS, Duration::from_mins(10));
+        }
+    }
+    TargetView {
+        state: Some(SessionState::Connecting),
+        word: Some(Word::new("OPENING \"<b>\"")),
+        since: Some(ago(20)),
+        last_connected: Some(ago(20)),
+        up: Some(true),
+        verdict: Verdict::Failing { pattern: Pattern::StateLoop, evidence: Arc::clone(&open.evidence) },
+        memory_verdict: Verdict::Suspect {
+            pattern: Pattern::MemoryPressure,
+            missing: "93 % of the limit for 2 min of 5 min".to_owned(),
+        },
+        findings: vec![
+            FindingView { pattern: Pattern::StateLoop, proven: true, why: open.evidence.sentence.clone() },
+            FindingView {
+                pattern: Pattern::MemoryPressure,
+                proven: false,
+                why: "93 % of the limit for 2 min of 5 min".to_owned(),
+            },
+        ],
+        open: vec![Arc::clone(open)],
+        memory: Some(Memory { used_bytes: 503_316_480, limit_bytes: Some(536_870_912), oom_kills: Some(1) }),
+        timeline: vec![
+            run(SessionState::Connected, "CONNECTED", 60, 25),
+            run(SessionState::Connecting, "OPENING \"<b>\"", 20, 5),
+        ],
+        log: vec![run(SessionState::Disconnected, "State changed to: TIMEOUT", 22, 22)],
+        version: Some(Word::new("2.4.1")),
+        counts,
+        ..newcomer("shop")
+    }
+}
+
+fn incident(number: u64, pattern: Pattern, opened_secs_ago: i64, closed: Option<Closed>) -> Arc<Incident> {
+    let samples = vec![
+        Exhibit { at: ago(opened_secs_ago + 60), seen: "connected".to_owned() },
+        Exhibit { at: ago(opened_secs_ago), seen: "connecting".to_owned() },
+    ];
+    Arc::new(Incident {
+        id: IncidentId(number),
+        target: id("shop"),
+        pattern,
+        evidence: Arc::new(Evidence::new("seen twice within 60 s; the limit is 2".to_owned(), samples)),
+        remedy: Remedy::Restart,
+        opened: ago(opened_secs_ago),
+        closed,
+    })
+}
+
+fn run(state: SessionState, word: &str, from_secs_ago: i64, to_secs_ago: i64) -> RunView {
+    RunView {
+        state,
+        phase: Some(Phase::Linked),
+        effort: Effort::Trying,
+        word: Some(Word::new(word)),
+        from: ago(from_secs_ago),
+        to: ago(to_secs_ago),
+        samples: 3,
+    }
+}
+
+fn id(name: &str) -> TargetId {
+    TargetId::new(name).expect("a made-up name is a good one")
+}

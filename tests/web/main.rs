@@ -1,0 +1,17 @@
+//! The HTTP side, over real connections to loopback.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "helpers of tests; the answers read here are short and our own"
+)]
+
+#[path = "../support/exposition.rs"]
+mod exposition;
+mod limits;
+#[path = "../support/made_up.rs"]
+mod made_up;
+mod routes;
+mod server;

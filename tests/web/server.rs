@@ -1,0 +1,159 @@
+//! A server over a made-up snapshot, with the test in the driver's seat.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wa_watchdog::engine::moment::Wall;
+use wa_watchdog::engine::snapshot::Snapshot;
+use wa_watchdog::web::{self, Readiness, ReloadOrder, State};
+
+use crate::made_up;
+
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Writes metrics in place of the real ones; the snapshot decides what.
+pub(crate) type Render = fn(&Snapshot) -> String;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) at: SocketAddr,
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) ready: Readiness,
+    pub(crate) reloads: mpsc::Receiver<ReloadOrder>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tracker: TaskTracker,
+    now_millis: Arc<AtomicI64>,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// Starts one on loopback.
+    pub(crate) async fn start() -> Self {
+        Self::rendering(|snapshot| format!("targets {}\n", snapshot.fleet.targets)).await
+    }
+
+    /// Starts one whose metrics come from `render`.
+    pub(crate) async fn rendering(render: Render) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
+        let at = listener.local_addr().expect("it is bound");
+        let (snapshot, seen) = watch::channel(Arc::new(made_up::snapshot()));
+        let (reload, reloads) = mpsc::channel(1);
+        let now_millis = Arc::new(AtomicI64::new(made_up::ago(0).millis()));
+        let (ready, stop, tracker) = (Readiness::default(), CancellationToken::new(), TaskTracker::new());
+        let clock = Arc::clone(&now_millis);
+        let state = State {
+            snapshot: seen,
+            ready: ready.clone(),
+            reload,
+            render_metrics: Arc::new(render),
+            clock: Arc::new(move || Wall::from_millis(clock.load(Ordering::Relaxed))),
+        };
+        tracker.spawn(web::serve(listener, state, stop.clone(), tracker.clone()));
+        Self { at, snapshot, ready, reloads, stop, tracker, now_millis, client: client() }
+    }
+
+    /// Sets the clock to so many milliseconds after the snapshot.
+    pub(crate) fn set_clock(&self, millis_after_snapshot: i64) {
+        self.now_millis.store(made_up::ago(0).millis() + millis_after_snapshot, Ordering::Relaxed);
+    }
+
+    /// Begins a request.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.at))
+    }
+
+    /// Gets a path.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// Posts nothing to a path.
+    pub(crate) async fn post(&self, path: &str) -> Reply {
+        send(self.request(Method::POST, path)).await
+    }
+
+    /// Opens a connection without HTTP.
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.at).await.expect("it listens")
+    }
+
+    /// Writes bytes as they are and reads until the server ends the connection.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.expect("it takes them");
+        read_to_end(&mut stream).await
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// Returns a header's text; empty where it is absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+    }
+
+    /// Returns the body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/json", "{self:?}");
+        serde_json::from_str(&self.body).expect("it is JSON")
+    }
+
+    /// Asserts that it is an error as the API tells one, and returns what it says.
+    pub(crate) fn error(&self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        let json = self.json();
+        assert!(json["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{self:?}");
+        json["error"].as_str().expect("it says what is wrong").to_owned()
+    }
+}
+
+/// Sends a request and reads the answer.
+pub(crate) async fn send(request: RequestBuilder) -> Reply {
+    let answered = bounded(request.send()).await.expect("it answers");
+    let (status, headers) = (answered.status(), answered.headers().clone());
+    let body = bounded(answered.text()).await.expect("the answer is whole");
+    Reply { status, headers, body }
+}
+
+/// Reads what comes until the other side ends; a reset is an end too.
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut chunk).await {
+        bytes.extend_from_slice(&chunk[..count]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Waits for what must happen soon.
+pub(crate) async fn bounded<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens soon")
+}
+
+fn client() -> reqwest::Client {
+    // A second test in this process finds the provider installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client without certificates")
+}
