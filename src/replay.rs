@@ -85,7 +85,7 @@ pub fn replay(
     let together = options.instead.as_ref().map_or(TOGETHER, |thresholds| thresholds.together);
     let mut player = Player::new(targets, together);
     while lines.advance()? {
-        let outcome = serde_json::from_slice(lines.line())
+        let outcome = serde_json::from_str(lines.line())
             .map_err(Wrong::from)
             .and_then(|seen| player.play(&seen, &mut |line| out(News::Line(line))));
         outcome.map_err(|wrong| lines.fault(wrong))?;
@@ -96,13 +96,13 @@ pub fn replay(
     Ok(player.finish())
 }
 
-fn header(line: &[u8], options: &Options) -> Result<BTreeMap<TargetId, RecordingTarget>, Wrong> {
+fn header(line: &str, options: &Options) -> Result<BTreeMap<TargetId, RecordingTarget>, Wrong> {
     let no_header = |error: serde_json::Error| Wrong::NoHeader(format!(": {}", fault::without_place(&error)));
-    let version = serde_json::from_slice::<wire::Version>(line).map_err(no_header)?.recording;
+    let version = serde_json::from_str::<wire::Version>(line).map_err(no_header)?.recording;
     if version != VERSION {
         return Err(Wrong::UnknownVersion(version));
     }
-    let header: wire::Header = serde_json::from_slice(line).map_err(no_header)?;
+    let header: wire::Header = serde_json::from_str(line).map_err(no_header)?;
     header.targets.iter().map(|(name, keys)| target(name, keys, options)).collect()
 }
 

@@ -9,13 +9,13 @@ use super::{LINE_BYTES_MAX, Progress};
 pub(super) struct Lines<'a, R> {
     input: R,
     file: &'a str,
-    line: Vec<u8>,
+    line: String,
     so_far: Progress,
 }
 
 impl<'a, R: BufRead> Lines<'a, R> {
     pub(super) fn new(input: R, file: &'a str) -> Self {
-        Self { input, file, line: Vec::new(), so_far: Progress::default() }
+        Self { input, file, line: String::new(), so_far: Progress::default() }
     }
 
     /// Reads the next line that is not blank; false at the end.
@@ -23,14 +23,14 @@ impl<'a, R: BufRead> Lines<'a, R> {
         loop {
             self.line.clear();
             let mut capped = self.input.by_ref().take(LINE_BYTES_MAX);
-            let read = capped.read_until(b'\n', &mut self.line);
+            let read = capped.read_line(&mut self.line);
             let bytes = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
             self.so_far.bytes = self.so_far.bytes.saturating_add(bytes);
             self.so_far.lines = self.so_far.lines.saturating_add(1);
             match read {
                 Err(error) => return Err(self.fault(Wrong::Unreadable(error))),
                 Ok(0) => return Ok(false),
-                Ok(_) if bytes == LINE_BYTES_MAX && !self.line.ends_with(b"\n") => {
+                Ok(_) if bytes == LINE_BYTES_MAX && !self.line.ends_with('\n') => {
                     return Err(self.fault(Wrong::TooLong));
                 }
                 Ok(_) if self.line.trim_ascii().is_empty() => {}
@@ -40,7 +40,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
     }
 
     /// Returns the line that was read last.
-    pub(super) fn line(&self) -> &[u8] {
+    pub(super) fn line(&self) -> &str {
         &self.line
     }
 
@@ -63,10 +63,20 @@ mod tests {
     fn blank_lines_are_counted_and_skipped() {
         let mut lines = Lines::new(&b"a\n\n  \r\nb"[..], "x");
         assert!(lines.advance().unwrap());
-        assert_eq!(lines.line(), b"a\n");
+        assert_eq!(lines.line(), "a\n");
         assert!(lines.advance().unwrap());
-        assert_eq!((lines.line(), lines.so_far().lines, lines.so_far().bytes), (&b"b"[..], 4, 8));
+        assert_eq!((lines.line(), lines.so_far().lines, lines.so_far().bytes), ("b", 4, 8));
         assert!(!lines.advance().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        let mut lines = Lines::new(&b"{}\n\x1f\x8b\n"[..], "packed");
+        assert!(lines.advance().unwrap());
+        assert_eq!(
+            lines.advance().unwrap_err().to_string(),
+            "packed:2: cannot be read: stream did not contain valid UTF-8"
+        );
     }
 
     #[test]
