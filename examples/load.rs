@@ -108,13 +108,12 @@ fn config(options: Options) -> String {
     let timeout = humantime::format_duration(every.div_f64(2.0));
     let every = humantime::format_duration(every);
     let mut text = format!(
-        "[server]\nlisten = \"127.0.0.1:9877\"\n\n[store]\npath = \"load.db\"\n\n[policy]\npoll_every = \"{every}\"\n"
+        "[server]\nlisten = \"127.0.0.1:9877\"\n\n[store]\npath = \"load.db\"\n\n[policy]\npoll_every = \"{every}\"\ntimeout = \"{timeout}\"\n"
     );
     for session in 0..options.sessions {
         let section = writeln!(
             text,
-            "\n[target.s{session:04}]\ndialect = \"whatsapp-service\"\nurl = \"http://{address}/s/{session:04}\"\n\
-             timeout = \"{timeout}\""
+            "\n[target.s{session:04}]\ndialect = \"whatsapp-service\"\nurl = \"http://{address}/s/{session:04}\""
         );
         debug_assert!(section.is_ok(), "writing to a String cannot fail");
     }

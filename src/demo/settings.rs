@@ -110,9 +110,6 @@ lasts = \"15s\"
 frozen_after = \"30s\"
 ";
 
-/// A call must end before the next one is due.
-const TIMEOUT: &str = "800ms";
-
 fn section(target: &Target, place: &Place) -> String {
     let token_file = target.token.is_some().then(|| place.token_file(target).to_string_lossy().into_owned());
     let keys = [
