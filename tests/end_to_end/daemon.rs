@@ -1,0 +1,143 @@
+//! `run`: polling, metrics, restarts, reloads, signals.
+
+use std::time::Duration;
+
+use super::gateway::{Does, Gateway};
+use super::{Daemon, run, text};
+
+const CONNECTED: &str = r#"{"connected":true,"hasQR":false}"#;
+const FAST: &str =
+    "[policy]\npoll_every = \"1s\"\ntimeout = \"300ms\"\nsteady = \"3s\"\n[policy.unreachable]\nlasts = \"2s\"\n";
+
+#[test]
+fn whatever_a_gateway_answers_becomes_a_sample_and_a_metric_and_never_a_crash() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let cases = [
+        ("good", Does::Says(CONNECTED.to_owned()), "answer"),
+        ("html", Does::Says("<html><body>Welcome to nginx!</body></html>".to_owned()), "not_json"),
+        ("half", Does::Says(r#"{"connected":tr"#.to_owned()), "not_json"),
+        ("empty", Does::Says(String::new()), "not_json"),
+        ("flood", Does::Floods(10), "too_large"),
+        ("broken", Does::BreaksOff, "reset"),
+        ("closed", Does::Closes, "reset"),
+        ("hung", Does::Hangs, "timeout"),
+        ("proxy", Does::Status(502), "server_error"),
+        ("moved", Does::Status(302), "unexpected_status"),
+        ("shut", Does::Status(401), "refused"),
+        ("busy", Does::Status(429), "throttled"),
+    ];
+    let gateways: Vec<_> = cases.iter().map(|(name, does, _)| (*name, Gateway::start(does.clone()))).collect();
+    let targets: String = gateways.iter().map(|(name, gateway)| gateway.target(name)).collect();
+    let daemon = Daemon::start(directory.path(), &format!("{FAST}{targets}"));
+    for (name, _, outcome) in &cases {
+        let series = format!("wa_watchdog_probes_total{{outcome=\"{outcome}\",target=\"{name}\"}}");
+        let twice = if *outcome == "throttled" { 1.0 } else { 2.0 };
+        daemon.wait_for(&series, |daemon| daemon.metric(&series).is_some_and(|count| twice <= count));
+    }
+    assert_eq!(daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"good\"}"), Some(1.0));
+    assert_eq!(daemon.metric("wa_watchdog_probe_up{target=\"hung\"}"), Some(0.0));
+    daemon.wait_for("the hung one to be named", |daemon| {
+        daemon.metric("wa_watchdog_incident_open{pattern=\"unreachable\",target=\"hung\"}") == Some(1.0)
+    });
+    assert_eq!(daemon.metric("wa_watchdog_incident_open{pattern=\"unreachable\",target=\"html\"}"), Some(0.0));
+    let (code, took) = daemon.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "took {took:?}");
+}
+
+#[test]
+fn an_incident_survives_a_kill_and_closes_only_by_what_is_seen_afterwards() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Status(503));
+    let config = format!("{FAST}{}", gateway.target("shop"));
+    let ledger = directory.path().join("ledger.db").display().to_string();
+    let opened = |daemon: &Daemon| daemon.get("/api/v1/incidents?open=true").contains("\"pattern\":\"unreachable\"");
+
+    let first = Daemon::start(directory.path(), &config);
+    first.wait_for("an incident", opened);
+    // The ledger is ahead of the page: what is shown was handed over before, and is durable within a moment.
+    first.wait_for("its line in the ledger", |_| {
+        text(&run(&["history", "--ledger", &ledger, "--kind", "incident_opened"]).stdout).contains("incident #1 opened")
+    });
+    first.signal("KILL");
+    drop(first);
+
+    let second = Daemon::start(directory.path(), &config);
+    assert!(opened(&second), "the incident is open from the start");
+    gateway.now(Does::Says(CONNECTED.to_owned()));
+    second.wait_for("recovery", |daemon| !opened(daemon));
+    second.wait_for("its end in the ledger", |_| {
+        text(&run(&["history", "--ledger", &ledger]).stdout).contains("incident #1 closed, unreachable recovered")
+    });
+    let history = text(&run(&["history", "--ledger", &ledger, "--target", "shop"]).stdout);
+    assert_eq!(history.matches("opened").count(), 1, "{history}");
+    assert_eq!(second.stop().0, Some(0));
+}
+
+#[test]
+fn a_reload_takes_a_good_file_and_keeps_the_old_policy_on_a_bad_one() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let config = format!("{FAST}{}", gateway.target("shop"));
+    let daemon = Daemon::start(directory.path(), &config);
+
+    super::write_config(directory.path(), daemon.address, &format!("{config}urll = 3\n"));
+    let refused = daemon.post("/-/reload");
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("urll"), "{refused}");
+    daemon.wait_for("the metric", |daemon| daemon.metric("wa_watchdog_config_last_reload_successful") == Some(0.0));
+    assert!(daemon.get("/api/v1/targets/shop").starts_with("HTTP/1.1 200"));
+
+    super::write_config(directory.path(), daemon.address, &format!("{config}{}", gateway.target("second")));
+    daemon.signal("HUP");
+    daemon.wait_for("the second target", |daemon| {
+        daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"second\"}") == Some(1.0)
+    });
+    assert_eq!(daemon.metric("wa_watchdog_config_last_reload_successful"), Some(1.0));
+
+    super::write_config(directory.path(), daemon.address, &config);
+    assert!(daemon.post("/-/reload").starts_with("HTTP/1.1 200"));
+    daemon.wait_for("its series to go", |daemon| !daemon.get("/metrics").contains("target=\"second\""));
+    assert!(daemon.get("/-/reload").starts_with("HTTP/1.1 405"));
+}
+
+#[test]
+fn status_explain_and_healthcheck_ask_the_running_watchdog() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Status(503));
+    let daemon = Daemon::start(directory.path(), &format!("{FAST}{}", gateway.target("shop")));
+    daemon.wait_for("an incident", |daemon| daemon.get("/api/v1/incidents?open=true").contains("unreachable"));
+    let url = format!("http://{}", daemon.address);
+
+    let status = run(&["status", "--url", &url]);
+    assert_eq!(status.status.code(), Some(1), "a failing session is not well");
+    assert!(text(&status.stdout).contains("unreachable"), "{}", text(&status.stdout));
+    let explained = run(&["explain", "shop", "--url", &url]);
+    assert!(text(&explained.stdout).contains("failing, unreachable: no answer"), "{}", text(&explained.stdout));
+    assert_eq!(run(&["explain", "nobody", "--url", &url]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck", "--url", &url]).status.code(), Some(0));
+    drop(daemon);
+    let gone = run(&["healthcheck", "--url", &url]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone.stderr).contains("is it running?"), "{}", text(&gone.stderr));
+}
+
+#[test]
+fn a_service_named_by_a_flag_runs_without_a_file() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let address = super::free_address();
+    let section = gateway.target("x");
+    let url = section.split('"').nth(3).expect("its url").to_owned();
+    let child = super::binary()
+        .args(["--log", "warn", "run", "--service", &url, "--name", "shop"])
+        .env("WA_WATCHDOG__SERVER__LISTEN", address.to_string())
+        .env("WA_WATCHDOG__STORE__PATH", directory.path().join("ledger.db"))
+        .env("WA_WATCHDOG__POLICY__POLL_EVERY", "1s")
+        .spawn()
+        .expect("the binary starts");
+    let daemon = Daemon { child, address };
+    daemon.wait_for("the session", |daemon| {
+        daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"shop\"}") == Some(1.0)
+    });
+    assert_eq!(daemon.stop().0, Some(0));
+}

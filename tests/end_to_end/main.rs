@@ -1,0 +1,123 @@
+//! The real binary against real sockets on loopback.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
+)]
+
+mod commands;
+mod daemon;
+mod gateway;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running watchdog, ended with the test.
+struct Daemon {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts the binary on a configuration and waits until it is ready.
+    fn start(directory: &Path, config: &str) -> Self {
+        let address = free_address();
+        let file = write_config(directory, address, config);
+        let child = binary().args(["--log", "warn", "run", "--config"]).arg(file).spawn().expect("the binary starts");
+        let daemon = Self { child, address };
+        daemon.wait_for("ready", |daemon| daemon.get("/-/ready").starts_with("HTTP/1.1 200"));
+        daemon
+    }
+
+    fn get(&self, path: &str) -> String {
+        exchange(self.address, &format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address))
+    }
+
+    fn post(&self, path: &str) -> String {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", self.address);
+        exchange(self.address, &head)
+    }
+
+    /// The value of a series, by its full name with labels.
+    fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.get("/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        line.parse().ok()
+    }
+
+    fn wait_for(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begin = Instant::now();
+        while !is_so(self) {
+            assert!(begin.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", self.get("/api/v1/targets"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Ends it and returns its exit code, and how long it took.
+    fn stop(mut self) -> (Option<i32>, Duration) {
+        let begin = Instant::now();
+        self.signal("TERM");
+        let code = self.child.wait().expect("it ends").code();
+        (code, begin.elapsed())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wa-watchdog"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end.
+fn run(arguments: &[&str]) -> Output {
+    binary().args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn write_config(directory: &Path, address: SocketAddr, config: &str) -> PathBuf {
+    let file = directory.join("watchdog.toml");
+    let ledger = directory.join("ledger.db");
+    let head = format!("[server]\nlisten = \"{address}\"\n[store]\npath = \"{}\"\n", ledger.display());
+    std::fs::write(&file, head + config).expect("a file in a temporary folder");
+    file
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// Sends a request and reads the whole answer; nothing where nobody answers.
+fn exchange(address: SocketAddr, request: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let mut answer = Vec::new();
+    if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut answer).is_err() {
+        return String::new();
+    }
+    text(&answer)
+}
