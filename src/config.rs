@@ -1,13 +1,38 @@
 //! Text in, checked settings out, or every problem at once.
+//!
+//! A file is parsed into a tree whose every value knows its line; environment twins are laid over it; a cursor takes the keys
+//! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
+
+mod dialects;
+mod nearest;
+mod node;
+mod policy;
+mod problem;
+mod recording;
+mod secret;
+mod section;
+mod settings;
+mod single;
+mod target;
+mod twins;
+mod unit;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+pub use self::recording::{RecordingTarget, limits_of_recording, recording_target};
+pub use self::secret::Unreadable;
+pub use self::single::{Single, SingleKind, single};
+pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
-use crate::engine::policy::{Limits, Policy};
+use crate::engine::policy::Policy;
 use crate::engine::target::TargetId;
 
 /// Everything the shell needs, checked once and never again.
@@ -21,17 +46,19 @@ pub struct Settings {
     pub policy: Policy,
     /// How each target is asked, by name; the same names as in `policy.targets`.
     pub targets: BTreeMap<TargetId, Arc<Target>>,
+    /// What can be meant, and rarely is.
+    pub warnings: Vec<Problem>,
 }
 
 /// The HTTP side.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Where metrics and API are served.
     pub listen: SocketAddr,
 }
 
 /// The ledger.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
     /// The database file.
     pub path: PathBuf,
@@ -72,13 +99,13 @@ pub enum Secret {
 }
 
 /// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The file, or where else the value came from (`--service`, `WA_WATCHDOG__SERVER__LISTEN`).
+    /// The file, or where else the value came from (`--service`, `WA_WATCHDOG__SERVER__LISTEN`, `header` of a recording).
     pub source: String,
     /// Line in the file, from 1.
     pub line: Option<usize>,
-    /// The key, dotted: `target.shop.url`.
+    /// The key, dotted: `target.shop.url`. Empty where it is about the whole.
     pub key: String,
     /// What is wrong.
     pub what: String,
@@ -86,11 +113,58 @@ pub struct Problem {
     pub hint: String,
 }
 
-/// Limits of one target of a recording, from the keys of its header.
-pub fn limits_of_recording(
-    header: &serde_json::Map<String, serde_json::Value>,
-    base: &Limits,
-) -> Result<Limits, Vec<Problem>> {
-    let _ = header;
-    Ok(base.clone())
+/// Longest file that is read, in bytes; a fleet of [`TARGETS_MAX`] fits many times.
+pub const FILE_BYTES_MAX: u64 = 32 << 20;
+
+/// Most targets of one watchdog.
+pub const TARGETS_MAX: usize = 20_000;
+
+/// Reads a file and checks it; relative paths in it begin at its folder. `env` is the whole environment: twins and tokens.
+pub fn load(file: &Path, env: &BTreeMap<String, String>) -> Result<Settings, Vec<Problem>> {
+    let source = file.display().to_string();
+    let text = read_text(file).map_err(|error| {
+        let what = format!("cannot be read: {error}");
+        let hint = "name a configuration file that exists and is text".to_owned();
+        vec![Problem { source: source.clone(), line: None, key: String::new(), what, hint }]
+    })?;
+    let base_dir = file.parent().unwrap_or(Path::new("."));
+    parse(&text, &source, base_dir, env)
+}
+
+/// Checks a text; `source` is what problems call it, and relative paths in it begin at `base_dir`.
+pub fn parse(
+    text: &str,
+    source: &str,
+    base_dir: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<Settings, Vec<Problem>> {
+    let tree = node::parse(text, source).map_err(|problem| vec![problem])?;
+    settings::read(tree, source, base_dir, env)
+}
+
+impl Settings {
+    /// Returns the keys whose new values wait for a restart: a reload takes over all the others.
+    #[must_use]
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("server.listen", self.server.listen != new.server.listen),
+            ("store.path", self.store.path != new.store.path),
+            ("store.keep", self.store.keep != new.store.keep),
+        ];
+        pairs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
+fn read_text(file: &Path) -> io::Result<String> {
+    let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    if !file.metadata()?.is_file() {
+        return Err(invalid("it is not a file"));
+    }
+    let mut text = String::new();
+    File::open(file)?.take(FILE_BYTES_MAX.saturating_add(1)).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes <= FILE_BYTES_MAX) {
+        Ok(text)
+    } else {
+        Err(invalid("it is too long"))
+    }
 }

@@ -1,0 +1,164 @@
+//! The whole configuration, from its tree.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dialects::Dialects;
+use super::node::{Place, Table};
+use super::policy::{self, Thresholds};
+use super::problem::Report;
+use super::section::{Item, Section};
+use super::target::Reader;
+use super::twins::lay_twins_over;
+use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target};
+use crate::engine::policy::{Policy, TOGETHER, Watch};
+use crate::engine::target::TargetId;
+
+/// Where metrics and API are served by default: this machine alone sees them.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9877);
+/// Where the ledger is by default.
+const STORE_PATH_DEFAULT: &str = "/var/lib/wa-watchdog/ledger.db";
+/// How long entries are kept by default.
+const KEEP_DEFAULT: Duration = Duration::from_hours(90 * 24);
+/// How long entries may be kept: a day at least, because windows of evidence and of resets are read from them.
+const KEEP: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(3650 * 24);
+
+/// Sections that a person may look for here.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("targets", "each target is a section of its own, [target.NAME]"),
+    ("notify", "this version tells by metrics, API and log alone"),
+    ("remedy", "this version only observes: it has no hooks"),
+    ("recorder", "this version keeps no recordings"),
+];
+
+/// Reads a tree, with environment twins laid over it.
+pub(super) fn read(
+    mut tree: Table,
+    source: &str,
+    base_dir: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<Settings, Vec<Problem>> {
+    let mut report = Report::default();
+    lay_twins_over(&mut tree, env, &mut report);
+    read_tree(tree, source, base_dir, env, report)
+}
+
+/// Reads a tree as it is.
+pub(super) fn read_tree(
+    tree: Table,
+    source: &str,
+    base_dir: &Path,
+    env: &BTreeMap<String, String>,
+    mut report: Report,
+) -> Result<Settings, Vec<Problem>> {
+    let mut root = Section::root(Place::file(source, None), tree);
+    mode(&mut root, &mut report);
+    let server = server(&mut root, &mut report);
+    let store = store(&mut root, &mut report, base_dir);
+    let (thresholds, together) = thresholds(&mut root, &mut report);
+    let items = target_items(&mut root, &mut report);
+    root.finish_with(&mut report, |name| {
+        let of_policy = policy::is_key(name).then(|| "write it under [policy]".to_owned());
+        of_policy.or_else(|| ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, hint)| (*hint).to_owned()))
+    });
+    let dialects = Dialects::new(base_dir);
+    let reader = Reader { report: &mut report, base_dir, env, dialects, thresholds: &thresholds, shared: Vec::new() };
+    let (watched, targets) = targets(reader, items);
+    let policy = Policy { targets: watched, together };
+    let (settings, warnings) = report.finish(Settings { server, store, policy, targets, warnings: Vec::new() })?;
+    Ok(Settings { warnings, ..settings })
+}
+
+fn mode(root: &mut Section, report: &mut Report) {
+    let Some(item) = root.take("mode") else { return };
+    let Some(word) = item.text(report) else { return };
+    match word {
+        "observe" => {}
+        "approve" | "act" => {
+            let what = format!("{word:?} is not in this version: it only observes, and never acts");
+            item.refuse(report, what, "write \"observe\", or leave the key out");
+        }
+        _ => item.wrong(report, "a mode", "write \"observe\", or leave the key out"),
+    }
+}
+
+fn server(root: &mut Section, report: &mut Report) -> Server {
+    let mut listen = None;
+    if let Some(mut section) = root.take_section(report, "server") {
+        let address = |text: &str| text.parse::<SocketAddr>().ok();
+        let hint = "write a number and a port, as in \"127.0.0.1:9877\", \"0.0.0.0:9877\" or \"[::1]:9877\"";
+        listen = section.take("listen").and_then(|item| item.word(report, address, "an address to listen at", hint));
+        section.finish(report);
+    }
+    Server { listen: listen.unwrap_or(LISTEN_DEFAULT) }
+}
+
+fn store(root: &mut Section, report: &mut Report, base_dir: &Path) -> Store {
+    let mut store = Store { path: STORE_PATH_DEFAULT.into(), keep: KEEP_DEFAULT };
+    if let Some(mut section) = root.take_section(report, "store") {
+        if let Some(path) = section.take("path").and_then(|item| item.text(report).map(|path| base_dir.join(path))) {
+            store.path = path;
+        }
+        if let Some(keep) = section.take("keep").and_then(|item| item.span(report, KEEP)) {
+            store.keep = keep;
+        }
+        section.finish(report);
+    }
+    store
+}
+
+fn thresholds(root: &mut Section, report: &mut Report) -> (Thresholds, Duration) {
+    let base = Thresholds::default();
+    let Some(mut section) = root.take_section(report, "policy") else { return (base, TOGETHER) };
+    let thresholds = policy::read(&mut section, report, &base);
+    let together = policy::together(&mut section, report).unwrap_or(TOGETHER);
+    section.finish(report);
+    (thresholds, together)
+}
+
+/// Takes the sections of targets, in the order of the file.
+fn target_items(root: &mut Section, report: &mut Report) -> Vec<(String, Item)> {
+    let hint = "write a section for each session to watch, as in [target.shop], with dialect and url";
+    let mut items = match root.take("target") {
+        None => Vec::new(),
+        Some(item) => match item.section(report) {
+            None => return Vec::new(),
+            Some(mut section) => section.take_all(),
+        },
+    };
+    if items.is_empty() {
+        root.missing(report, "target", hint);
+    }
+    if TARGETS_MAX < items.len() {
+        let what = format!("has {} targets, more than {TARGETS_MAX}", items.len());
+        report.refuse(&root.at, "target", what, "watch the fleet with several watchdogs");
+        return Vec::new();
+    }
+    items.sort_by_key(|(_, item)| item.node.at.line.unwrap_or(usize::MAX));
+    items
+}
+
+type Watched = (BTreeMap<TargetId, Watch>, BTreeMap<TargetId, Arc<Target>>);
+
+fn targets(mut reader: Reader<'_>, items: Vec<(String, Item)>) -> Watched {
+    let (mut watched, mut targets) = (BTreeMap::new(), BTreeMap::new());
+    let mut asked: BTreeMap<(String, Option<String>), TargetId> = BTreeMap::new();
+    for (name, item) in items {
+        let (at, key) = (item.node.at.clone(), item.key.clone());
+        let Some((target, watch)) = reader.read(&name, item) else { continue };
+        let session = (target.url.clone(), target.session.clone());
+        if let Some(other) = asked.get(&session) {
+            let what = format!("asks for the same session as target.{other}: same url, same session");
+            reader.report.refuse(&at, &key, what, "take one of them out, or name another session");
+            continue;
+        }
+        asked.insert(session, target.id.clone());
+        watched.insert(target.id.clone(), watch);
+        targets.insert(target.id.clone(), Arc::new(target));
+    }
+    (watched, targets)
+}

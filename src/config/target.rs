@@ -1,0 +1,218 @@
+//! One target: whom to ask, how, and how strictly to judge.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Target;
+use super::dialects::Dialects;
+use super::policy::{self, Thresholds};
+use super::problem::Report;
+use super::secret;
+use super::section::{Item, Section};
+use crate::dialect::{Dialect, Route};
+use crate::engine::policy::{Limits, Watch};
+use crate::engine::target::TargetId;
+use crate::engine::watchdog::Ask;
+
+/// Longest name of a session, in bytes.
+const SESSION_BYTES_MAX: usize = 256;
+/// Longest URL or path, in bytes.
+const URL_BYTES_MAX: usize = 2048;
+/// Most different sets of thresholds that are compared to share them; a fleet has few.
+const SHARED_MAX: usize = 64;
+
+/// Where gateways live that everybody asks at the same place.
+const URL_DEFAULTS: [(&str, &str); 1] = [("wasender", "https://www.wasenderapi.com/api")];
+/// Hosts whose API lies below `/api`, and the rest of the site elsewhere.
+const API_HOSTS: [&str; 2] = ["wasenderapi.com", "www.wasenderapi.com"];
+
+/// Keys that belong elsewhere, and where.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("token", "a token is read from token_file or token_env, and never stands in the configuration"),
+    ("api_key", "a token is read from token_file or token_env, and never stands in the configuration"),
+    ("mode", "write it at the top of the file: it counts for all targets"),
+    ("remedy", "this version only observes: it has no hooks"),
+    ("logs", "this version asks status endpoints alone"),
+    ("memory", "this version asks status endpoints alone"),
+];
+
+/// Reads targets, one after the other.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) report: &'a mut Report,
+    pub(super) base_dir: &'a Path,
+    /// The environment, for tokens.
+    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) dialects: Dialects<'a>,
+    /// Thresholds of targets that say nothing else.
+    pub(super) thresholds: &'a Thresholds,
+    /// Thresholds met so far; equal ones are shared.
+    pub(super) shared: Vec<Arc<Limits>>,
+}
+
+impl Reader<'_> {
+    /// Reads one target. None only where a problem was noted.
+    pub(super) fn read(&mut self, name: &str, item: Item) -> Option<(Target, Watch)> {
+        let id = match TargetId::new(name) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                item.refuse(self.report, error.to_string(), "rename it, as in [target.shop]");
+                None
+            }
+        };
+        let mut section = item.section(self.report)?;
+        let thresholds = self.thresholds(&mut section);
+        let hint = "name the gateway's dialect, as in dialect = \"whatsapp-service\"";
+        let item = section.need(self.report, "dialect", hint);
+        let dialect = item.and_then(|item| self.dialects.find(&item, self.report));
+        let session = section.take("session").and_then(|item| session(&item, self.report));
+        let status_path = section.take("status_path").and_then(|item| status_path(&item, self.report));
+        let url = self.url(&mut section, dialect.as_deref());
+        let qr_page = section.take("qr_page").and_then(|item| qr_page(&item, self.report));
+        let token = secret::take(&mut section, self.report, self.base_dir, self.env);
+        if let Some(dialect) = &dialect {
+            self.check_route(&section, dialect, session.as_deref(), status_path.as_deref());
+            self.weigh_token(&section, dialect, token.is_some());
+        }
+        section.finish_with(self.report, elsewhere);
+        let dialect = dialect?;
+        let route = Route { session: session.as_deref(), status_path: status_path.as_deref() };
+        let has = |ask| dialect.path(ask, route).is_some();
+        let limits = self.share(&thresholds.limits);
+        let watch = Watch { limits, has_deep: has(Ask::Deep), has_qr: has(Ask::Qr), has_status: has(Ask::Status) };
+        let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
+        let target =
+            Target { id: id?, dialect, url: url?, session, status_path, token, timeout, body_bytes_max, qr_page };
+        Some((target, watch))
+    }
+
+    fn thresholds(&mut self, section: &mut Section) -> Thresholds {
+        let Some(mut own) = section.take_section(self.report, "policy") else { return self.thresholds.clone() };
+        let read = policy::read(&mut own, self.report, self.thresholds);
+        own.finish_with(self.report, |name| {
+            (name == "together").then(|| "write it under [policy]: it counts for all targets together".to_owned())
+        });
+        read
+    }
+
+    fn url(&mut self, section: &mut Section, dialect: Option<&Dialect>) -> Option<String> {
+        if let Some(item) = section.take("url") {
+            return base_url(&item, self.report);
+        }
+        let dialect = dialect?;
+        let default = default_url(dialect.name());
+        if default.is_none() {
+            section.missing(self.report, "url", "write where the gateway is, as in url = \"http://localhost:3001\"");
+        }
+        default.map(str::to_owned)
+    }
+
+    fn check_route(&mut self, section: &Section, dialect: &Dialect, session: Option<&str>, status_path: Option<&str>) {
+        if session.is_none() && dialect.needs_session(status_path) {
+            let hint = format!("dialect {} asks by session: write its name or number", dialect.name());
+            section.missing(self.report, "session", &hint);
+        } else if dialect.path(Ask::Status, Route { session, status_path }).is_none() {
+            let what = "this session cannot stand in a path";
+            self.report.refuse(&section.at, &section.key, what, "write the session's name as the gateway knows it");
+        }
+    }
+
+    fn weigh_token(&mut self, section: &Section, dialect: &Dialect, has_token: bool) {
+        let name = dialect.name();
+        let (what, hint) = match dialect.auth() {
+            None if has_token => {
+                ("has a token, which the dialect does not send", "take it out, or use another dialect")
+            }
+            Some(_) if !has_token && default_url(name).is_some() => {
+                ("has no token, and is refused without one", "write token_file or token_env")
+            }
+            None | Some(_) => return,
+        };
+        self.report.warn(&section.at, &section.key, what, hint);
+    }
+
+    fn share(&mut self, limits: &Limits) -> Arc<Limits> {
+        if let Some(shared) = self.shared.iter().find(|shared| shared.as_ref() == limits) {
+            return Arc::clone(shared);
+        }
+        let limits = Arc::new(limits.clone());
+        if self.shared.len() < SHARED_MAX {
+            self.shared.push(Arc::clone(&limits));
+        }
+        limits
+    }
+}
+
+/// Reads the name or number of a session.
+pub(super) fn session(item: &Item, report: &mut Report) -> Option<String> {
+    let name = item.name(report)?.trim().to_owned();
+    if SESSION_BYTES_MAX < name.len() || name.contains(char::is_control) {
+        let what = "is too long, or has characters that nobody can type";
+        item.refuse(report, what, "write the session's name as the gateway knows it");
+        return None;
+    }
+    Some(name)
+}
+
+/// Reads a path below the base URL.
+pub(super) fn status_path(item: &Item, report: &mut Report) -> Option<String> {
+    let path = item.text(report)?;
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '#' | '{' | '}' | '[' | ']');
+    if !path.starts_with('/') || URL_BYTES_MAX < path.len() || path.replace("{session}", "").contains(is_odd) {
+        item.wrong(report, "a path", "write it as in \"/health\" or \"/api/sessions/{session}\"");
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+/// Reads the base URL of a gateway.
+fn base_url(item: &Item, report: &mut Report) -> Option<String> {
+    let mut url = url(item, report)?;
+    if url.query().is_some() {
+        item.refuse(report, "has a query", "write the base alone; the dialect adds path and query");
+        return None;
+    }
+    if API_HOSTS.iter().any(|host| url.host_str() == Some(host)) && url.path() == "/" {
+        url.set_path("/api");
+    }
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn default_url(dialect: &str) -> Option<&'static str> {
+    URL_DEFAULTS.iter().find(|(name, _)| *name == dialect).map(|(_, url)| *url)
+}
+
+fn qr_page(item: &Item, report: &mut Report) -> Option<String> {
+    url(item, report).map(String::from)
+}
+
+/// Reads a URL. No problem repeats it: it may hold a password.
+fn url(item: &Item, report: &mut Report) -> Option<reqwest::Url> {
+    let text = item.text(report)?.trim();
+    let hint = "write it as in \"http://localhost:3001\"";
+    let parsed = reqwest::Url::parse(text);
+    let wrong = match &parsed {
+        Err(error) => format!("is not a URL: {error}"),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || !text.contains("://") => {
+            "is not a URL of http or https".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            let hint = "take it out; a token is read from token_file or token_env";
+            item.refuse(report, "holds a user or a password", hint);
+            return None;
+        }
+        Ok(url) if url.fragment().is_some() => "has a part after '#'".to_owned(),
+        Ok(_) if URL_BYTES_MAX < text.len() => format!("is longer than {URL_BYTES_MAX} bytes"),
+        Ok(_) => return parsed.ok(),
+    };
+    item.refuse(report, wrong, hint);
+    None
+}
+
+fn elsewhere(name: &str) -> Option<String> {
+    if policy::is_key(name) {
+        return Some("thresholds of one target stand in its own section, [target.NAME.policy]".to_owned());
+    }
+    ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, hint)| (*hint).to_owned())
+}
