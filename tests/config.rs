@@ -1,5 +1,5 @@
 //! The configuration as an operator meets it: files, their mistakes, and what problems say about them.
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall stop")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use wa_watchdog::config::{self, Problem, Secret, Settings};
+use wa_watchdog::demo;
 use wa_watchdog::engine::policy::{Limits, TOGETHER};
 
 /// The least that is a configuration; line 1 to 3.
@@ -192,7 +193,7 @@ fn what_must_be_there_is_asked_for() {
     watchdog.toml:2: target.b.session: is missing
       hint: dialect waha asks by session: write its name or number
     watchdog.toml:4: target."b c": "b c" cannot name a target: use 1 to 64 letters, digits, '_', '-' or '.'
-      hint: rename it, as in [target.shop]
+      hint: rename it, as in "shop" or "acme-2"
     "#);
     insta::assert_snapshot!(refused(""), @r#"
     watchdog.toml: target: is missing
@@ -242,7 +243,7 @@ fn a_target_overrides_thresholds_and_shares_equal_ones() {
         ("twin", "[target.twin.policy]\nconflict.lasts = \"7s\"\npoll_every = \"5s\"\n"),
         ("back", "[target.back.policy]\nsettle = \"60s\"\n"),
     ] {
-        text += &format!("[target.{name}]\ndialect = \"generic\"\nurl = \"http://{name}\"\n{own}");
+        text.extend(["[target.", name, "]\ndialect = \"generic\"\nurl = \"http://", name, "\"\n", own]);
     }
     let settings = settings(&text).expect("it is well");
     let limits = |name| &settings.policy.targets[name].limits;
@@ -309,11 +310,11 @@ fn a_token_comes_from_one_place_and_is_tried() {
     f:6: target.a.token_env: stands beside token_file
       hint: the token comes from one of the two: take the other out
     f:5: target.a.token_file: the file cannot be read: No such file or directory (os error 2)
-      hint: write the path of a file that holds the token alone; it begins at the folder of this configuration
+      hint: name a file that holds the token alone; a relative path begins at the folder of the configuration
     f:5: target.a.token_file: it is empty
-      hint: write the path of a file that holds the token alone; it begins at the folder of this configuration
+      hint: name a file that holds the token alone; a relative path begins at the folder of the configuration
     f:5: target.a.token_file: the file cannot be read: it is not a file
-      hint: write the path of a file that holds the token alone; it begins at the folder of this configuration
+      hint: name a file that holds the token alone; a relative path begins at the folder of the configuration
     f:5: target.a.token_env: it is empty
       hint: set the variable that is named here; it holds the token alone
     f:5: target.a.token_env: the environment variable is not set, or is not text
@@ -440,6 +441,26 @@ fn every_example_is_well() {
 }
 
 #[test]
+fn the_configuration_of_the_demo_is_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = demo::Target {
+        name: "wasender",
+        dialect: "wasender",
+        url: "http://127.0.0.1:1".to_owned(),
+        session: Some("16548"),
+        token: Some("t".into()),
+        qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
+        plays: "",
+        expects: None,
+    };
+    let place = demo::Place::new(folder.path(), std::slice::from_ref(&target)).unwrap();
+    let text = demo::settings(&[target], "127.0.0.1:9877".parse().unwrap(), &place);
+    let settings = settings(&text).unwrap_or_else(|problems| panic!("{}", in_words(&problems)));
+    assert_eq!(settings.warnings, []);
+    assert_eq!(settings.targets["wasender"].timeout, Duration::from_millis(800));
+}
+
+#[test]
 fn a_reload_tells_what_waits_for_a_restart() {
     let read = |head: &str| settings(&format!("{head}\n{SHOP}")).expect(head);
     let old = read("");
@@ -475,8 +496,7 @@ proptest! {
     #[test]
     fn no_slip_in_a_real_file_is_a_panic(cut in 0_usize..9000, length in 0_usize..40, put in "[\\[\\]{}=\"'.a0#\n -]{0,6}") {
         let text = include_str!("../config/watchdog.toml");
-        let (from, to) = (floor(text, cut), floor(text, cut + length));
-        let slipped = [&text[..from], &put, &text[to..]].concat();
+        let slipped = [text.get(..cut), Some(&put), text.get(cut.saturating_add(length)..)].map(Option::unwrap_or_default).concat();
         if let Err(problems) = settings(&slipped) {
             prop_assert!(!problems.is_empty() && are_short(&problems));
             let lines = slipped.split('\n').count();
@@ -525,10 +545,10 @@ fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// Tells whether a file names a key in a section, if only in a comment; a section is a key of the one above it.
 fn names(text: &str, section: &str, key: &str) -> bool {
-    let mut current = String::new();
+    let mut current = "";
     for line in text.lines().map(|line| line.trim_start_matches("# ")) {
         if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            current = header.to_owned();
+            current = header;
             let below = if section.is_empty() { String::new() } else { format!("{section}.") };
             if current.strip_prefix(&below).is_some_and(|rest| rest.split('.').next() == Some(key)) {
                 return true;
@@ -536,15 +556,11 @@ fn names(text: &str, section: &str, key: &str) -> bool {
         }
         let is_key = line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
         let is_inline = line.starts_with("night = ") && line.contains(&format!("{key} = "));
-        if (is_key && current == section) || (is_inline && section.ends_with(".night")) {
+        if (is_key && current == section) || (is_inline && section == "policy.silent_session.night") {
             return true;
         }
     }
     false
-}
-
-fn floor(text: &str, index: usize) -> usize {
-    (0..=index.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
 }
 
 fn write_private(file: &Path, text: &str) {

@@ -57,7 +57,7 @@ impl Reader<'_> {
         let id = match TargetId::new(name) {
             Ok(id) => Some(id),
             Err(error) => {
-                item.refuse(self.report, error.to_string(), "rename it, as in [target.shop]");
+                item.refuse(self.report, error.to_string(), "rename it, as in \"shop\" or \"acme-2\"");
                 None
             }
         };

@@ -109,15 +109,11 @@ lasts = \"15s\"
 frozen_after = \"30s\"
 ";
 
-/// A call must end before the next one is due.
-const TIMEOUT: &str = "800ms";
-
 fn section(target: &Target, place: &Place) -> String {
     let token_file = target.token.is_some().then(|| place.token_file(target).to_string_lossy().into_owned());
     let keys = [
         ("dialect", Some(target.dialect.to_owned())),
         ("url", Some(target.url.clone())),
-        ("timeout", Some(TIMEOUT.to_owned())),
         ("session", target.session.map(str::to_owned)),
         ("token_file", token_file),
         ("qr_page", target.qr_page.clone()),
