@@ -14,8 +14,6 @@ mod section;
 mod settings;
 mod single;
 mod target;
-#[cfg(test)]
-mod tests;
 mod twins;
 mod unit;
 

@@ -153,7 +153,11 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Table, Problem> {
         Ok(table) => Ok(of_toml(table.get_ref(), &|offset| lines.place(offset))),
         Err(error) => {
             let at = lines.place(error.span().map_or(0, |span| span.start));
-            Err(at.problem("", one_line(error.message()), "mend the TOML; other problems are looked for then"))
+            Err(at.problem(
+                "",
+                one_line(error.message()),
+                "mend the TOML (texts stand in quotes); other problems are looked for then",
+            ))
         }
     }
 }

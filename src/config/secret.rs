@@ -79,7 +79,7 @@ fn from_file(item: &Item, report: &mut Report, base_dir: &Path) -> Option<Secret
             Unreadable::File(cause) => format!("{error}: {cause}"),
             Unreadable::Env | Unreadable::Empty | Unreadable::TooLong | Unreadable::NotAToken => error.to_string(),
         };
-        let hint = "write the path of a file that holds the token alone; it begins at the folder of this configuration";
+        let hint = "name a file that holds the token alone; a relative path begins at the folder of the configuration";
         item.refuse(report, why, hint);
         return None;
     }

@@ -186,7 +186,7 @@ impl Item {
     /// Reads how many.
     pub(super) fn count(&self, report: &mut Report, range: RangeInclusive<u32>) -> Option<u32> {
         let Value::Integer(number) = self.node.value else {
-            self.wrong(report, "a whole number", "write it without quotes and without a unit");
+            self.wrong(report, "a whole number", "write digits alone, as in 3");
             return None;
         };
         // What does not fit lies beyond every range, on the same side.

@@ -136,7 +136,7 @@ fn target_items(root: &mut Section, report: &mut Report) -> Vec<(String, Item)> 
     if TARGETS_MAX < items.len() {
         let what = format!("has {} targets, more than {TARGETS_MAX}", items.len());
         report.refuse(&root.at, "target", what, "watch the fleet with several watchdogs");
-        items.truncate(TARGETS_MAX);
+        return Vec::new();
     }
     items.sort_by_key(|(_, item)| item.node.at.line.unwrap_or(usize::MAX));
     items

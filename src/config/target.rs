@@ -57,7 +57,7 @@ impl Reader<'_> {
         let id = match TargetId::new(name) {
             Ok(id) => Some(id),
             Err(error) => {
-                item.refuse(self.report, error.to_string(), "rename it, as in [target.shop]");
+                item.refuse(self.report, error.to_string(), "rename it, as in \"shop\" or \"acme-2\"");
                 None
             }
         };
@@ -73,10 +73,7 @@ impl Reader<'_> {
         let token = secret::take(&mut section, self.report, self.base_dir, self.env);
         if let Some(dialect) = &dialect {
             self.check_route(&section, dialect, session.as_deref(), status_path.as_deref());
-            if token.is_some() && dialect.auth().is_none() {
-                let what = format!("has a token, and dialect {} sends none", dialect.name());
-                self.report.warn(&section.at, &section.key, what, "take the token out, or use another dialect");
-            }
+            self.weigh_token(&section, dialect, token.is_some());
         }
         section.finish_with(self.report, elsewhere);
         let dialect = dialect?;
@@ -104,11 +101,11 @@ impl Reader<'_> {
             return base_url(&item, self.report);
         }
         let dialect = dialect?;
-        let default = URL_DEFAULTS.iter().find(|(name, _)| *name == dialect.name());
+        let default = default_url(dialect.name());
         if default.is_none() {
             section.missing(self.report, "url", "write where the gateway is, as in url = \"http://localhost:3001\"");
         }
-        default.map(|(_, url)| (*url).to_owned())
+        default.map(str::to_owned)
     }
 
     fn check_route(&mut self, section: &Section, dialect: &Dialect, session: Option<&str>, status_path: Option<&str>) {
@@ -119,6 +116,20 @@ impl Reader<'_> {
             let what = "this session cannot stand in a path";
             self.report.refuse(&section.at, &section.key, what, "write the session's name as the gateway knows it");
         }
+    }
+
+    fn weigh_token(&mut self, section: &Section, dialect: &Dialect, has_token: bool) {
+        let name = dialect.name();
+        let (what, hint) = match dialect.auth() {
+            None if has_token => {
+                ("has a token, which the dialect does not send", "take it out, or use another dialect")
+            }
+            Some(_) if !has_token && default_url(name).is_some() => {
+                ("has no token, and is refused without one", "write token_file or token_env")
+            }
+            None | Some(_) => return,
+        };
+        self.report.warn(&section.at, &section.key, what, hint);
     }
 
     fn share(&mut self, limits: &Limits) -> Arc<Limits> {
@@ -166,6 +177,10 @@ fn base_url(item: &Item, report: &mut Report) -> Option<String> {
         url.set_path("/api");
     }
     Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn default_url(dialect: &str) -> Option<&'static str> {
+    URL_DEFAULTS.iter().find(|(name, _)| *name == dialect).map(|(_, url)| *url)
 }
 
 fn qr_page(item: &Item, report: &mut Report) -> Option<String> {
