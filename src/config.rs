@@ -32,7 +32,7 @@ pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;
 
 /// Everything the shell needs, checked once and never again.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub store: Store,
     /// What the engine needs.
     pub policy: Policy,
+    /// Thresholds of targets that say nothing else, for a recording of one that is not named here.
+    pub limits: Limits,
     /// How each target is asked, by name; the same names as in `policy.targets`.
     pub targets: BTreeMap<TargetId, Arc<Target>>,
     /// What can be meant, and rarely is.

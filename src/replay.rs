@@ -20,7 +20,7 @@ pub use fault::{BadRecording, Wrong};
 pub use report::{Line, Summary};
 
 use crate::config::{Problem, RecordingTarget, Settings, recording_target};
-use crate::engine::policy::{Limits, TOGETHER};
+use crate::engine::policy::{Limits, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 use lines::Lines;
 use player::Player;
@@ -128,10 +128,10 @@ impl Thresholds {
     /// Takes the thresholds of a configuration.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
-        let limits = |(id, watch): (&TargetId, &crate::engine::policy::Watch)| (id.clone(), Arc::clone(&watch.limits));
+        let limits = |(id, watch): (&TargetId, &Watch)| (id.clone(), Arc::clone(&watch.limits));
         Self {
             targets: settings.policy.targets.iter().map(limits).collect(),
-            defaults: Limits::default(),
+            defaults: settings.limits.clone(),
             together: settings.policy.together,
         }
     }

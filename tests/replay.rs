@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wa_watchdog::config;
 use wa_watchdog::engine::policy::{Limits, TOGETHER};
 use wa_watchdog::engine::{TargetId, Wall};
 use wa_watchdog::replay::{LINE_BYTES_MAX, Line, News, Options, PROGRESS_LINES, Summary, Thresholds, replay};
@@ -105,6 +107,23 @@ fn thresholds_of_a_configuration_replace_those_of_the_recording() {
 }
 
 #[test]
+fn a_configuration_gives_thresholds_by_target_and_by_default() {
+    let text = r#"
+        [policy.unreachable]
+        lasts = "20m"
+        [target.shop]
+        dialect = "whatsapp-service"
+        url = "http://localhost:3001"
+        [target.shop.policy.unreachable]
+        lasts = "30m"
+    "#;
+    let settings = config::parse(text, "test", Path::new("."), &BTreeMap::new()).expect("a good configuration");
+    let thresholds = Thresholds::of(&settings);
+    assert_eq!(thresholds.targets[&id("shop")].unreachable.lasts, Duration::from_mins(30));
+    assert_eq!(thresholds.defaults.unreachable.lasts, Duration::from_mins(20));
+}
+
+#[test]
 fn the_pace_of_a_recording_is_a_fact_and_no_threshold() {
     // Ten minutes between polls: with another target's 15 s each of them would look like a silence that starts all anew.
     let mut recording = Tape::new(r#"{"shop":{"dialect":"whatsapp-service","poll_every":"10m"}}"#);
@@ -131,8 +150,8 @@ fn a_bad_recording_is_refused_with_file_line_and_reason() {
         (r#"{"recording":1,"targets":{"a":{"dialect":"nokia"}}}"#.to_owned(), "tape:1: target a: dialect"),
         (r#"{"recording":1,"targets":{"a":{"dialect":"waha","poll_evry":"1s"}}}"#.to_owned(), "poll_evry"),
         (after(r#"{"at":"2026-02-04T09:00:00Z","#), "tape:4: column 29: EOF while parsing"),
-        (after(r#"{"at":"2026-02-04T09:00:00Z","target":"shop","pol":{}}"#), "tape:4: column 51: unknown field `pol`"),
-        (after(r#"{"at":"noon","target":"shop","activity":true}"#), "tape:4: column 13: \"noon\" is not a time"),
+        (after(r#"{"at":"2026-02-04T09:00:00Z","target":"shop","pol":{}}"#), "tape:4: column 50: unknown field `pol`"),
+        (after(r#"{"at":"noon","target":"shop","activity":true}"#), "tape:4: column 12: \"noon\" is not a time"),
         (
             after(r#"{"at":"2026-02-04T09:00:00Z","target":"b","activity":true}"#),
             "tape:4: target \"b\" is not in the header",

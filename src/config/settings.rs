@@ -69,7 +69,9 @@ pub(super) fn read_tree(
     let reader = Reader { report: &mut report, base_dir, env, dialects, thresholds: &thresholds, shared: Vec::new() };
     let (watched, targets) = targets(reader, items);
     let policy = Policy { targets: watched, together };
-    let (settings, warnings) = report.finish(Settings { server, store, policy, targets, warnings: Vec::new() })?;
+    let limits = thresholds.limits;
+    let settings = Settings { server, store, policy, limits, targets, warnings: Vec::new() };
+    let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }
 
