@@ -78,13 +78,14 @@ fn a_deep_probe_fails_only_on_proof() {
         };
         match deep {
             Deep::Failed(why) => format!("failed: {why}"),
+            Deep::TimedOut => "timed out".to_owned(),
             Deep::Passed => "passed".to_owned(),
             Deep::Unclear => "unclear".to_owned(),
         }
     };
     let answer = |status, body: &'static str| Heard::Reply { status, pace: Pace::default(), body: body.as_bytes() };
     assert_eq!(deep("waha", answer(200, r#"[{"id":"1@c.us","name":"Target closed"}]"#)), "passed");
-    assert_eq!(deep("waha", Heard::Failed(Failure::Timeout)), "failed: time-out");
+    assert_eq!(deep("waha", Heard::Failed(Failure::Timeout)), "timed out");
     assert_eq!(deep("waha", Heard::Failed(Failure::ConnectionRefused)), "unclear");
     let error =
         r#"{"statusCode":500,"exception":{"message":"Protocol error (Runtime.callFunctionOn): TARGET CLOSED."}}"#;

@@ -29,7 +29,8 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let at: Vec<String> = returns.iter().map(|seen| seen.at.wall.clock()).collect();
     let first = returns.first().map_or(case.now, |seen| seen.at);
     let span = returns.last().map_or(Duration::ZERO, |seen| seen.at.since(first));
-    let longest = returns.iter().map(|seen| seen.stay_before).max().unwrap_or_default();
+    // What came before the first return was before the loop.
+    let longest = returns.iter().skip(1).map(|seen| seen.stay_before).max().unwrap_or_default();
     let witness = if std::ptr::eq(track, &raw const case.timeline.log) { " by its log" } else { "" };
     let sentence = format!(
         "connected again {count} times in {}{witness} ({}), longest stay {}; limit is {} in {}",
