@@ -158,15 +158,11 @@ impl Settings {
 }
 
 fn read_text(file: &Path) -> io::Result<String> {
-    let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
-    if !file.metadata()?.is_file() {
-        return Err(invalid("it is not a file"));
-    }
     let mut text = String::new();
+    // A pipe will do too: `--config <(…)`.
     File::open(file)?.take(FILE_BYTES_MAX.saturating_add(1)).read_to_string(&mut text)?;
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes <= FILE_BYTES_MAX) {
-        Ok(text)
-    } else {
-        Err(invalid("it is too long"))
+        return Ok(text);
     }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is longer than {FILE_BYTES_MAX} bytes")))
 }
