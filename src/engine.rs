@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod moment;
 pub mod pattern;
 pub mod policy;
+pub mod roster;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;

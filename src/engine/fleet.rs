@@ -46,7 +46,7 @@ mod tests {
             fleet.opened(at(secs), IncidentId(id));
         }
         fleet.closed(at(1100), IncidentId(3));
-        let view = fleet.view(at(1200), 9, Duration::from_secs(600));
+        let view = fleet.view(at(1200), 9, Duration::from_mins(10));
         assert_eq!(view, FleetView { targets: 9, failing: 2, turned_bad_together: 1 });
     }
 }

@@ -84,14 +84,10 @@ impl Slot {
     }
 }
 
-/// A place in the interval that depends on the name alone (FNV-1a).
+/// A place in the interval that depends on the name alone.
 fn phase(id: &TargetId, every: Duration) -> Duration {
-    let hash = id
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
-    Duration::from_millis((hash ^ (hash >> 32)).checked_rem(millis).unwrap_or(0))
+    Duration::from_millis(u64::from(id.hash()).checked_rem(millis).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -137,8 +137,8 @@ pub struct Counts {
     pub detections: [u64; Pattern::ALL.len()],
     /// Incidents opened, by [`Pattern::ALL`].
     pub incidents: [u64; Pattern::ALL.len()],
-    /// How long closed incidents lasted, by [`Pattern::ALL`].
-    pub incident_durations: [Histogram<6>; Pattern::ALL.len()],
+    /// How long closed incidents lasted, for the patterns that had one.
+    pub incident_durations: BTreeMap<Pattern, Histogram<6>>,
     /// How long polls took.
     pub probe_durations: Histogram<8>,
     /// OOM kills seen.

@@ -126,6 +126,12 @@ impl Subject {
         subject
     }
 
+    /// Returns its name.
+    #[must_use]
+    pub fn id(&self) -> &TargetId {
+        &self.id
+    }
+
     /// Takes in one sample; `epoch` counts how often the watchdog found itself suspended.
     pub fn observe(&mut self, now: Moment, epoch: u64, sample: &Sample, ids: &mut IncidentId) -> Vec<News> {
         if self.epoch != epoch {
@@ -339,9 +345,7 @@ impl Subject {
         let open = self.book(lane).open.take()?;
         let incident = Incident { closed: Some(Closed { at: now.wall, how }), ..Incident::clone(&open.incident) };
         let lasted = incident.duration(now.wall);
-        if let Some(durations) = index_of(incident.pattern).and_then(|i| self.counts.incident_durations.get_mut(i)) {
-            durations.observe(&INCIDENT_BUCKETS, lasted);
-        }
+        self.counts.incident_durations.entry(incident.pattern).or_default().observe(&INCIDENT_BUCKETS, lasted);
         Some(News::Closed(Arc::new(incident), open.since))
     }
 

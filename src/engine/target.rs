@@ -34,6 +34,16 @@ impl TargetId {
         Err(BadName { name: name.chars().take(NAME_BYTES_MAX).collect() })
     }
 
+    /// Returns a number that depends on the name alone, the same in every run (FNV-1a, folded to its low half).
+    #[must_use]
+    pub fn hash(&self) -> u32 {
+        let hash = self
+            .0
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        u32::try_from((hash ^ (hash >> 32)) & u64::from(u32::MAX)).unwrap_or(0)
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -4,6 +4,7 @@
 //! patterns read it; nothing else judges.
 
 pub mod activity;
+pub mod deep;
 pub mod memory;
 pub mod reach;
 pub mod scan;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use super::moment::{Moment, Wall};
 use super::policy::Limits;
-use super::sample::{Answer, Deep, Effort, Facts, Failure, Reply, Runtime, Sample, SessionState, Signal, Word};
+use super::sample::{Answer, Effort, Facts, Failure, Reply, Runtime, Sample, SessionState, Signal, Word};
 use activity::Activity;
+use deep::DeepWatch;
 use memory::MemoryWatch;
 use reach::{Reach, Streak};
 use scan::Scan;
@@ -48,18 +50,12 @@ pub struct Timeline {
     pub unready: Option<Moment>,
     /// When its loading last made progress, and how far it is.
     pub progress: Option<(Moment, u8)>,
-    /// Deep probes that failed in a row.
-    pub deep: Streak,
-    /// What the last failed deep probe said; nothing where it hung.
-    pub deep_word: Option<Word>,
-    /// Whether one of the deep probes in the row hung.
-    pub deep_hung: bool,
-    /// Whether a deep probe passed since the floor.
-    pub deep_passed: bool,
+    /// Deep probes.
+    pub deep: DeepWatch,
     /// Messages passing.
     pub activity: Activity,
-    /// Memory.
-    pub memory: MemoryWatch,
+    /// Memory, once it was read.
+    pub memory: Option<Box<MemoryWatch>>,
     /// Whether the session was good at any time, also before a restart of the watchdog.
     pub ever_good: bool,
     /// When it was last seen good.
@@ -94,12 +90,9 @@ impl Timeline {
             scan: Scan::default(),
             unready: None,
             progress: None,
-            deep: Streak::default(),
-            deep_word: None,
-            deep_hung: false,
-            deep_passed: false,
+            deep: DeepWatch::default(),
             activity: Activity::default(),
-            memory: MemoryWatch::default(),
+            memory: None,
             ever_good: false,
             last_good: None,
             steady: None,
@@ -117,19 +110,19 @@ impl Timeline {
         self.floor = now;
         self.polls.cut();
         self.log.cut();
-        self.reach = Reach::default();
-        self.missing = Streak::default();
-        self.refused_session = Streak::default();
-        self.refused = Streak::default();
-        self.garbled = Streak::default();
-        self.scan = Scan::default();
+        self.reach.clear();
+        self.missing.clear();
+        self.refused_session.clear();
+        self.refused.clear();
+        self.garbled.clear();
+        self.scan.clear();
         self.unready = None;
         self.progress = None;
-        self.deep = Streak::default();
-        self.deep_hung = false;
-        self.deep_passed = false;
+        self.deep = DeepWatch::default();
         self.activity.hold_still_from(now);
-        self.memory.restart();
+        if let Some(memory) = &mut self.memory {
+            memory.restart();
+        }
         self.steady = None;
     }
 
@@ -143,9 +136,11 @@ impl Timeline {
         match sample {
             Sample::Poll { reply, .. } => self.observe_reply(now, reply, limits),
             Sample::Pushed(answer) => self.observe_answer(now, answer, limits),
-            Sample::Deep(deep) => self.observe_deep(now, deep),
+            Sample::Deep(deep) => self.deep.observe(now, deep),
             Sample::Qr(mark) => self.scan.shows(now, *mark),
-            Sample::Memory(memory) => self.memory.observe(now, *memory, &limits.memory_pressure),
+            Sample::Memory(memory) => {
+                self.memory.get_or_insert_default().observe(now, *memory, &limits.memory_pressure);
+            }
             Sample::Signal(signal) => self.observe_signal(now, signal),
             Sample::Activity => self.activity.moved(now, now.wall),
             Sample::Runtime(runtime) => self.observe_runtime(now, runtime),
@@ -174,35 +169,35 @@ impl Timeline {
         self.up = Some(!matches!(reply, Reply::NoAnswer(_)));
         match reply {
             Reply::Answer(answer) => {
-                self.answered(now, limits);
-                self.missing = Streak::default();
-                self.refused = Streak::default();
-                self.refused_session = Streak::default();
+                self.answered(limits);
+                self.missing.clear();
+                self.refused.clear();
+                self.refused_session.clear();
                 self.observe_answer(now, answer, limits);
             }
             Reply::NoAnswer(failure) => self.observe_failure(now, *failure),
             Reply::Missing(word) => {
-                self.answered(now, limits);
-                self.refused = Streak::default();
-                self.refused_session = Streak::default();
+                self.answered(limits);
+                self.refused.clear();
+                self.refused_session.clear();
                 self.missing.add(now);
                 self.steady = None;
                 self.unready = None;
                 self.polls.push(now, Seen::state(SessionState::Missing, Some(word.clone())));
             }
             Reply::Refused { of_session, .. } => {
-                self.answered(now, limits);
+                self.answered(limits);
                 self.steady = None;
                 // A session's own key that never worked may be mistyped: that is the watchdog's credential, not the session.
                 if *of_session && self.ever_good { &mut self.refused_session } else { &mut self.refused }.add(now);
             }
-            Reply::Throttled { .. } => self.answered(now, limits),
+            Reply::Throttled { .. } => self.answered(limits),
         }
     }
 
-    fn answered(&mut self, now: Moment, limits: &Limits) {
-        self.reach.answered(now, limits.unreachable.clears);
-        self.garbled = Streak::default();
+    fn answered(&mut self, limits: &Limits) {
+        self.reach.answered(limits.unreachable.clears);
+        self.garbled.clear();
     }
 
     fn observe_failure(&mut self, now: Moment, failure: Failure) {
@@ -213,9 +208,11 @@ impl Timeline {
         self.reach.failed(now, failure);
         if failure != Failure::Timeout {
             self.down_since_good = true;
-            self.memory.service_gone();
+            if let Some(memory) = &mut self.memory {
+                memory.service_gone();
+            }
         }
-        if 1 < self.reach.failures {
+        if 1 < self.reach.failures() {
             self.steady = None;
         }
         if self.reach.is_gone() {
@@ -288,26 +285,6 @@ impl Timeline {
         }
     }
 
-    fn observe_deep(&mut self, now: Moment, deep: &Deep) {
-        match deep {
-            Deep::Passed => {
-                self.deep = Streak::default();
-                self.deep_hung = false;
-                self.deep_passed = true;
-            }
-            Deep::Failed(word) => {
-                self.deep.add(now);
-                self.deep_word = Some(word.clone());
-            }
-            Deep::TimedOut => {
-                self.deep.add(now);
-                self.deep_hung = true;
-                self.deep_word = None;
-            }
-            Deep::Unclear => {}
-        }
-    }
-
     fn observe_signal(&mut self, now: Moment, signal: &Signal) {
         let seen =
             Seen { state: signal.state, phase: signal.phase, effort: Effort::Trying, word: Some(signal.line.clone()) };
@@ -320,7 +297,7 @@ impl Timeline {
             Runtime::Died { oom_killed, .. } => {
                 self.down_since_good = true;
                 if *oom_killed {
-                    self.memory.killed(now);
+                    self.memory.get_or_insert_default().killed(now);
                 }
             }
             Runtime::VersionChanged(version) => self.version = Some(version.clone()),

@@ -11,6 +11,7 @@ use super::incident::{Incident, IncidentId};
 use super::ledger::{Fact, LedgerEntry, Seq};
 use super::moment::{Moment, Wall};
 use super::policy::Policy;
+use super::roster::Roster;
 use super::sample::{Sample, SessionState, Word};
 use super::schedule::Schedule;
 use super::snapshot::Snapshot;
@@ -99,7 +100,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Watchdog {
     policy: Policy,
-    subjects: BTreeMap<TargetId, Subject>,
+    subjects: Roster,
     schedule: Schedule,
     fleet: Fleet,
     outputs: VecDeque<Output>,
@@ -125,7 +126,7 @@ impl Watchdog {
         let remembered = restore::fold(ledger);
         let mut watchdog = Self {
             policy: Policy::default(),
-            subjects: BTreeMap::new(),
+            subjects: Roster::default(),
             schedule: Schedule::default(),
             fleet: Fleet::default(),
             outputs: VecDeque::new(),
@@ -290,10 +291,10 @@ impl Watchdog {
 
     /// Takes on a policy: new targets are watched, old ones keep what was seen of them, gone ones are closed.
     fn adopt(&mut self, now: Moment, policy: Policy, mut remembered: BTreeMap<TargetId, Memory>) {
-        let gone: Vec<TargetId> =
-            self.subjects.keys().filter(|id| !policy.targets.contains_key(*id)).cloned().collect();
+        let mut subjects = std::mem::take(&mut self.subjects).into_map();
+        let gone: Vec<TargetId> = subjects.keys().filter(|id| !policy.targets.contains_key(*id)).cloned().collect();
         for id in gone {
-            if let Some(mut subject) = self.subjects.remove(&id) {
+            if let Some(mut subject) = subjects.remove(&id) {
                 self.schedule.remove(&id, &subject.slot);
                 for news in subject.unwatch(now) {
                     self.tell(now, &id, news);
@@ -301,7 +302,7 @@ impl Watchdog {
             }
         }
         for (id, watch) in &policy.targets {
-            if let Some(subject) = self.subjects.get_mut(id) {
+            if let Some(subject) = subjects.get_mut(id) {
                 let is_same_pace = subject.watch.limits.poll_every == watch.limits.poll_every
                     && subject.watch.has_status == watch.has_status;
                 subject.rewatch(watch.clone());
@@ -315,13 +316,14 @@ impl Watchdog {
                 if let Some((incident, since)) = subject.open_session() {
                     self.fleet.opened(since, incident);
                 }
-                self.subjects.insert(id.clone(), subject);
+                subjects.insert(id.clone(), subject);
             }
-            if let Some(subject) = self.subjects.get_mut(id).filter(|_| watch.has_status) {
+            if let Some(subject) = subjects.get_mut(id).filter(|_| watch.has_status) {
                 subject.slot.begin(now, id, watch.limits.poll_every);
                 self.schedule.add(id, &subject.slot);
             }
         }
+        self.subjects = Roster::new(subjects);
         for (id, memory) in remembered {
             let mut subject = Subject::new(id.clone(), super::policy::Watch::default(), memory, self.epoch, now);
             for news in subject.unwatch(now) {

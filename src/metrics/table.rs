@@ -233,10 +233,8 @@ fn incidents(scrape: Scrape<'_>, rows: &mut Rows) {
 /// all empty for ever. That the first incident is seen at once is the work of `incidents_total`, which starts at 0.
 fn incident_duration(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
-        for (pattern, durations) in Pattern::ALL.into_iter().zip(&view.counts.incident_durations) {
-            if 0 < durations.count() {
-                rows.histogram(&[target, pattern.as_str()], &INCIDENT_BUCKETS, durations);
-            }
+        for (pattern, durations) in &view.counts.incident_durations {
+            rows.histogram(&[target, pattern.as_str()], &INCIDENT_BUCKETS, durations);
         }
     }
 }

@@ -44,7 +44,6 @@ pub(super) fn limits() -> Vec<Value> {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a helper that fails fails its test")]
 mod tests {
     use std::time::Duration;
 

@@ -155,7 +155,6 @@ fn respond(answer: OwnedPermit<Answer>, seq: Seq, result: Result<(), WriteFailed
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 mod tests {
     use std::sync::mpsc::sync_channel;
 

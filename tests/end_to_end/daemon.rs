@@ -30,16 +30,16 @@ fn whatever_a_gateway_answers_becomes_a_sample_and_a_metric_and_never_a_crash() 
     let targets: String = gateways.iter().map(|(name, gateway)| gateway.target(name)).collect();
     let daemon = Daemon::start(directory.path(), &format!("{FAST}{targets}"));
     for (name, _, outcome) in &cases {
-        let series = format!("wa_watchdog_probes_total{{outcome=\"{outcome}\",target=\"{name}\"}}");
+        let series = format!("wa_watchdog_probes_total{{target=\"{name}\",outcome=\"{outcome}\"}}");
         let twice = if *outcome == "throttled" { 1.0 } else { 2.0 };
         daemon.wait_for(&series, |daemon| daemon.metric(&series).is_some_and(|count| twice <= count));
     }
-    assert_eq!(daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"good\"}"), Some(1.0));
+    assert_eq!(daemon.metric("wa_watchdog_session_state{target=\"good\",state=\"connected\"}"), Some(1.0));
     assert_eq!(daemon.metric("wa_watchdog_probe_up{target=\"hung\"}"), Some(0.0));
     daemon.wait_for("the hung one to be named", |daemon| {
-        daemon.metric("wa_watchdog_incident_open{pattern=\"unreachable\",target=\"hung\"}") == Some(1.0)
+        daemon.metric("wa_watchdog_incident_open{target=\"hung\",pattern=\"unreachable\"}") == Some(1.0)
     });
-    assert_eq!(daemon.metric("wa_watchdog_incident_open{pattern=\"unreachable\",target=\"html\"}"), Some(0.0));
+    assert_eq!(daemon.metric("wa_watchdog_incident_open{target=\"html\",pattern=\"unreachable\"}"), Some(0.0));
     let (code, took) = daemon.stop();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "took {took:?}");
@@ -77,7 +77,7 @@ fn an_incident_survives_a_kill_and_closes_only_by_what_is_seen_afterwards() {
 #[test]
 fn a_reload_takes_a_good_file_and_keeps_the_old_policy_on_a_bad_one() {
     let directory = tempfile::tempdir().expect("a temporary folder");
-    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let [gateway, other] = [(); 2].map(|()| Gateway::start(Does::Says(CONNECTED.to_owned())));
     let config = format!("{FAST}{}", gateway.target("shop"));
     let daemon = Daemon::start(directory.path(), &config);
 
@@ -87,10 +87,10 @@ fn a_reload_takes_a_good_file_and_keeps_the_old_policy_on_a_bad_one() {
     daemon.wait_for("the metric", |daemon| daemon.metric("wa_watchdog_config_last_reload_successful") == Some(0.0));
     assert!(daemon.get("/api/v1/targets/shop").starts_with("HTTP/1.1 200"));
 
-    super::write_config(directory.path(), daemon.address, &format!("{config}{}", gateway.target("second")));
+    super::write_config(directory.path(), daemon.address, &format!("{config}{}", other.target("second")));
     daemon.signal("HUP");
     daemon.wait_for("the second target", |daemon| {
-        daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"second\"}") == Some(1.0)
+        daemon.metric("wa_watchdog_session_state{target=\"second\",state=\"connected\"}") == Some(1.0)
     });
     assert_eq!(daemon.metric("wa_watchdog_config_last_reload_successful"), Some(1.0));
 
@@ -137,7 +137,7 @@ fn a_service_named_by_a_flag_runs_without_a_file() {
         .expect("the binary starts");
     let daemon = Daemon { child, address };
     daemon.wait_for("the session", |daemon| {
-        daemon.metric("wa_watchdog_session_state{state=\"connected\",target=\"shop\"}") == Some(1.0)
+        daemon.metric("wa_watchdog_session_state{target=\"shop\",state=\"connected\"}") == Some(1.0)
     });
     assert_eq!(daemon.stop().0, Some(0));
 }

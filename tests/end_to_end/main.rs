@@ -1,8 +1,6 @@
 //! The real binary against real sockets on loopback.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
-    clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]

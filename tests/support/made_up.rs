@@ -103,11 +103,8 @@ fn shop(open: &Arc<Incident>) -> TargetView {
     for millis in [4, 90, 110, 30_000] {
         counts.probe_durations.observe(&PROBE_BUCKETS, Duration::from_millis(millis));
     }
-    for (pattern, durations) in Pattern::ALL.into_iter().zip(&mut counts.incident_durations) {
-        if pattern == Pattern::Unreachable {
-            durations.observe(&INCIDENT_BUCKETS, Duration::from_mins(10));
-        }
-    }
+    let durations = counts.incident_durations.entry(Pattern::Unreachable).or_default();
+    durations.observe(&INCIDENT_BUCKETS, Duration::from_mins(10));
     TargetView {
         state: Some(SessionState::Connecting),
         word: Some(Word::new("OPENING \"<b>\"")),

@@ -7,14 +7,14 @@ use crate::engine::moment::words;
 /// Judges whether our credentials are wrong.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
     let limits = &case.limits.credentials_refused;
-    let refused = case.timeline.refused;
-    if refused.count == 0 {
+    let refused = &case.timeline.refused;
+    if refused.count() == 0 {
         return Finding::Clear;
     }
-    if refused.count < limits.times_min {
+    if refused.count() < limits.times_min {
         return Finding::Partly(Lack::Times {
             what: "a refusal of our credentials",
-            have: refused.count,
+            have: refused.count(),
             need: limits.times_min,
         });
     }
@@ -24,12 +24,12 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
 /// Tells how often they were refused, and what to look at.
 pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let limits = &case.limits.credentials_refused;
-    let refused = case.timeline.refused;
+    let refused = &case.timeline.refused;
     let (first, last) = refused.span().unwrap_or((case.now, case.now));
     let before = if case.timeline.ever_good { "they worked before" } else { "they never worked since the watch began" };
     let sentence = format!(
         "the gateway refuses the watchdog's credentials {} times in {} since {} ({before}): check token_file and the kind of token; limit is {} in {}",
-        refused.count,
+        refused.count(),
         words(refused.lasts()),
         first.wall.clock(),
         limits.times_min,

@@ -5,21 +5,21 @@ use std::time::Duration;
 use super::{Case, Finding};
 use crate::engine::evidence::{Evidence, Exhibit};
 use crate::engine::moment::words;
-use crate::engine::timeline::memory::{High, percent};
+use crate::engine::timeline::memory::{High, MemoryWatch, percent};
 
 /// Judges memory against its limit.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
     if is_killed(case) {
         return Finding::Proven;
     }
-    let Some(high) = case.timeline.memory.high else { return Finding::Clear };
+    let Some(high) = watch(case).and_then(|memory| memory.high) else { return Finding::Clear };
     Finding::of_time("memory near its limit", high.last.since(high.first), needed(case, &high))
 }
 
 /// Tells how much is used, of what, and for how long.
 pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let limits = &case.limits.memory_pressure;
-    let memory = &case.timeline.memory;
+    let Some(memory) = watch(case) else { return Evidence::default() };
     let reading = memory.last.map(|(at, reading)| {
         let share = percent(reading)
             .map_or_else(String::new, |share| format!(" of {} ({share} %)", mib(reading.limit_bytes.unwrap_or(0))));
@@ -45,19 +45,24 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
 
 /// A reading below the threshold must have come.
 pub(super) fn is_cleared(case: &Case<'_>) -> bool {
-    let memory = &case.timeline.memory;
-    memory.high.is_none() && memory.last.is_some_and(|(at, _)| case.timeline.floor.uptime <= at.uptime)
+    let floor = case.timeline.floor.uptime;
+    watch(case).is_some_and(|memory| memory.high.is_none() && memory.last.is_some_and(|(at, _)| floor <= at.uptime))
+}
+
+fn watch<'a>(case: &Case<'a>) -> Option<&'a MemoryWatch> {
+    case.timeline.memory.as_deref()
 }
 
 /// A kill is news for as long as an incident takes to close.
 fn is_killed(case: &Case<'_>) -> bool {
-    case.timeline.memory.kill.is_some_and(|at| case.now.since(at) < case.limits.steady)
+    watch(case).and_then(|memory| memory.kill).is_some_and(|at| case.now.since(at) < case.limits.steady)
 }
 
 /// Readings that come fast and do not fall prove it sooner: a spike before garbage collection falls again.
 fn needed(case: &Case<'_>, high: &High) -> Duration {
     let limits = &case.limits.memory_pressure;
-    let falls = case.timeline.memory.last.is_some_and(|(_, reading)| reading.used_bytes < high.first_bytes);
+    let falls =
+        watch(case).and_then(|memory| memory.last).is_some_and(|(_, reading)| reading.used_bytes < high.first_bytes);
     let is_fast = high.pause_max <= limits.fast && 2 < high.count && !falls;
     if is_fast { limits.lasts_fast } else { limits.lasts }
 }

@@ -34,11 +34,11 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
             Finding::Partly(Lack::Times { what: "a word of logout or expiry", have: run.count, need: limits.times_min })
         }
         Some(Way::KeyRefused) => {
-            let refused = case.timeline.refused_session;
-            if refused.count < 2 {
+            let refused = &case.timeline.refused_session;
+            if refused.count() < 2 {
                 return Finding::Partly(Lack::Times {
                     what: "a refusal of the session's key",
-                    have: refused.count,
+                    have: refused.count(),
                     need: 2,
                 });
             }
@@ -74,7 +74,7 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
         }
         Some(Way::KeyRefused) => {
             let (first, _) = timeline.refused_session.span().unwrap_or((case.now, case.now));
-            let (count, lasts) = (timeline.refused_session.count, timeline.refused_session.lasts());
+            let (count, lasts) = (timeline.refused_session.count(), timeline.refused_session.lasts());
             (
                 first,
                 format!(
@@ -119,7 +119,7 @@ pub(super) fn ladder(case: &Case<'_>) -> Ladder {
 fn way<'a>(case: &Case<'a>) -> Option<Way<'a>> {
     let timeline = case.timeline;
     let floor = timeline.floor.uptime;
-    if 0 < timeline.refused_session.count {
+    if 0 < timeline.refused_session.count() {
         return Some(Way::KeyRefused);
     }
     let current = timeline.polls.fresh().filter(|run| floor <= run.first.uptime);

@@ -11,10 +11,10 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
         return Finding::Clear;
     }
     let need = deep_needed(case);
-    if is_still(case) || need <= timeline.deep.count {
+    if is_still(case) || need <= timeline.deep.failed.count() {
         return Finding::Proven;
     }
-    match timeline.deep.count {
+    match timeline.deep.failed.count() {
         0 => Finding::Clear,
         have => Finding::Partly(Lack::Times { what: "a failed deep probe", have, need }),
     }
@@ -24,11 +24,13 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
 pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let timeline = case.timeline;
     let limits = &case.limits.silent_session;
-    if let Some((first, last)) = timeline.deep.span().filter(|_| deep_needed(case) <= timeline.deep.count) {
-        let word = timeline.deep_word.as_ref().map_or_else(|| String::from(" (time-out)"), |word| format!(" ({word})"));
+    if let Some((first, last)) =
+        timeline.deep.failed.span().filter(|_| deep_needed(case) <= timeline.deep.failed.count())
+    {
+        let word = timeline.deep.word.as_ref().map_or_else(|| String::from(" (time-out)"), |word| format!(" ({word})"));
         let sentence = format!(
             "says connected, but the deep probe failed {} times in a row since {}{word}; limit is {}",
-            timeline.deep.count,
+            timeline.deep.failed.count(),
             first.wall.clock(),
             deep_needed(case)
         );
@@ -51,12 +53,12 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
 
 /// The second proof must be refuted: `connected` was said all along.
 pub(super) fn is_cleared(case: &Case<'_>) -> bool {
-    case.timeline.deep_passed || case.timeline.activity.has_moved
+    case.timeline.deep.has_passed || case.timeline.activity.has_moved
 }
 
 /// A probe that hung may be a lost packet: with one of those in the row it takes one more.
 fn deep_needed(case: &Case<'_>) -> u32 {
-    case.limits.silent_session.deep_min.saturating_add(u32::from(case.timeline.deep_hung))
+    case.limits.silent_session.deep_min.saturating_add(u32::from(case.timeline.deep.has_hung))
 }
 
 fn is_still(case: &Case<'_>) -> bool {

@@ -19,9 +19,9 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let limits = &case.limits.stuck_qr;
     let scan = &case.timeline.scan;
     let since = scan.since().unwrap_or(case.now);
-    let code = match (scan.frozen_since(limits.frozen_after), scan.codes) {
+    let code = match (scan.frozen_since(limits.frozen_after), scan.codes()) {
         (Some(at), _) => format!("; its code is dead: unchanged since {}", at.wall.clock()),
-        (None, 2..) => format!("; its code is alive: {} different ones seen", scan.codes),
+        (None, 2..) => format!("; its code is alive: {} different ones seen", scan.codes()),
         (None, _) => String::new(),
     };
     let sentence = format!(

@@ -11,8 +11,8 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
     let limits = &case.limits.unreachable;
     let reach = &case.timeline.reach;
     let need = needed(case);
-    match reach.failures {
-        0 if 1 < case.timeline.garbled.count => Finding::Partly(Lack::Proof {
+    match reach.failures() {
+        0 if 1 < case.timeline.garbled.count() => Finding::Partly(Lack::Proof {
             what: "it answers, but not in its gateway's language; that does not prove it down",
         }),
         0 | 1 => Finding::Clear,
@@ -33,7 +33,7 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let kinds: Vec<String> = kinds.into_iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
     let sentence = format!(
         "no answer {} times in {} (newest: {}); limit is {} in {}",
-        reach.failures,
+        reach.failures(),
         words(reach.lasts()),
         kinds.join(", "),
         needed(case),
@@ -46,5 +46,5 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
 /// A time-out may be one lost packet: with one of those among the failures it takes one more.
 fn needed(case: &Case<'_>) -> u32 {
     let limits = &case.limits.unreachable;
-    if case.timeline.reach.timeouts == 0 { limits.times_min } else { limits.timeouts_min }
+    if case.timeline.reach.timeouts() == 0 { limits.times_min } else { limits.timeouts_min }
 }

@@ -27,14 +27,17 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         memory_verdict: verdict(&subject.memory, &case),
         findings: findings(&case),
         open: open.map(|open| Arc::clone(&open.incident)).collect(),
-        memory: timeline.memory.last.map(|(_, memory)| memory),
+        memory: timeline.memory.as_ref().and_then(|memory| memory.last).map(|(_, memory)| memory),
         timeline: runs(&timeline.polls),
         log: runs(&timeline.log),
         version: timeline.version.clone(),
         evidence_since: timeline.floor.wall,
         next_poll: subject.slot.due.map(|at| at.wall),
         held_until: subject.slot.held_until.filter(|until| now.uptime < until.uptime).map(|at| at.wall),
-        counts: Counts { oom_kills: timeline.memory.kills, ..subject.counts.clone() },
+        counts: Counts {
+            oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills),
+            ..subject.counts.clone()
+        },
     }
 }
 
