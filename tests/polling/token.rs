@@ -54,7 +54,7 @@ async fn without_its_token_a_target_is_not_asked() {
     assert!(matches!(asked, Err(Unasked::NoToken(_))), "{asked:?}");
     fs::write(&path, "first\nsecond").unwrap();
     let asked = ask(with_token(acme(&server.url), &path), Ask::Status).await;
-    assert!(matches!(asked, Err(Unasked::BadToken(_))), "{asked:?}");
+    assert!(matches!(asked, Err(Unasked::NoToken(_))), "{asked:?}");
     assert_eq!(server.connections(), 0);
 }
 
