@@ -148,7 +148,9 @@ fn report(error: &anyhow::Error) -> Outcome {
 
 /// Runs a future to its end on a runtime of its own.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // One thread: the work is waiting, and handing each poll to another thread costs more than the poll. What blocks (tokens,
+    // pages of metrics, name look-ups) has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(future);
     // What still runs by now was told to stop and had its time.
     runtime.shutdown_background();

@@ -45,8 +45,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use self::body::{Asked, Body};
@@ -135,10 +134,13 @@ impl Dialect {
         parse::parse(text)
     }
 
-    /// Returns a built-in dialect by name, parsed once.
+    /// Returns a built-in dialect by name, parsed at its first use: its log rules take half a megabyte.
     #[must_use]
     pub fn builtin(name: &str) -> Option<Arc<Self>> {
-        BUILTINS.get(name).map(Arc::clone)
+        let place = BUILTIN_FILES.iter().position(|(known, _)| *known == name)?;
+        let (_, text) = BUILTIN_FILES.get(place)?;
+        // A test holds that each of their files parses.
+        BUILTINS.get(place)?.get_or_init(|| Self::parse(text).ok().map(Arc::new)).clone()
     }
 
     /// Returns its name.
@@ -249,8 +251,6 @@ const BUILTIN_FILES: [(&str, &str); 10] = [
     ("wwebjs-api", include_str!("../config/dialects/wwebjs-api.toml")),
 ];
 
-/// The built-in dialects by name. A test holds that each of their files parses.
-static BUILTINS: LazyLock<BTreeMap<&str, Arc<Dialect>>> = LazyLock::new(|| {
-    let parsed = |(name, text): &(&'static str, &str)| Some((*name, Arc::new(Dialect::parse(text).ok()?)));
-    BUILTIN_FILES.iter().filter_map(parsed).collect()
-});
+/// The built-in dialects that were used so far, in the order of their files.
+static BUILTINS: [OnceLock<Option<Arc<Dialect>>>; BUILTIN_FILES.len()] =
+    [const { OnceLock::new() }; BUILTIN_FILES.len()];

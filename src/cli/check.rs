@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::probe::tell;
+use super::probe::{ask_all, tell};
 use super::site::{Site, list};
 use super::{Format, Outcome, block_on, print};
 use crate::config::{Problem, Settings, Target};
 use crate::driver::clock;
+use crate::engine::Sample;
 use crate::engine::sample::Reply;
-use crate::engine::{Ask, Sample};
 use crate::http::Http;
 use crate::source::{Endpoints, Poller};
 
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
         return Ok(Outcome::Well);
     }
     let format = args.format;
-    let all_heard = block_on(ask_all(settings, format))?;
+    let all_heard = block_on(ask_targets(settings, format))?;
     Ok(if all_heard { Outcome::Well } else { Outcome::NotWell })
 }
 
@@ -90,7 +90,7 @@ fn print_good(format: Format, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Asks every gateway once; true if each was understood and knows its session.
-async fn ask_all(settings: Settings, format: Format) -> anyhow::Result<bool> {
+async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool> {
     let poller = Poller::new(Http::new()?, clock::machine());
     let mut waiting = settings.targets.into_values();
     let mut asked = JoinSet::new();
@@ -119,10 +119,10 @@ async fn ask_all(settings: Settings, format: Format) -> anyhow::Result<bool> {
 
 async fn ask(poller: Poller, target: Arc<Target>) -> (String, bool, Vec<String>) {
     let name = target.id.to_string();
-    match poller.ask(&Endpoints::of(target), Ask::Status).await {
-        Ok(sample) => {
-            let is_good = matches!(&sample, Sample::Poll { reply: Reply::Answer(_), .. });
-            (name, is_good, tell(Ask::Status, &sample))
+    match ask_all(&poller, &Endpoints::of(target)).await {
+        Ok(heard) => {
+            let is_good = matches!(heard.first(), Some((_, Sample::Poll { reply: Reply::Answer(_), .. })));
+            (name, is_good, heard.iter().flat_map(|(ask, sample)| tell(*ask, sample)).collect())
         }
         Err(error) => (name, false, vec![error.to_string()]),
     }

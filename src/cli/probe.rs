@@ -9,25 +9,24 @@ use super::site::{Misuse, Site};
 use super::{Outcome, block_on, print};
 use crate::config::Target;
 use crate::driver::clock;
-use crate::engine::sample::{Answer, Deep, Reply};
+use crate::engine::sample::{Answer, Deep, Reply, SessionState};
 use crate::engine::{Ask, Sample};
 use crate::http::Http;
-use crate::source::{Endpoints, Poller};
+use crate::source::{Endpoints, Poller, Unasked};
 
 /// Ask one target once and show every piece of evidence; exit code 1 if it is not connected.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog probe shop --config watchdog.toml
   wa-watchdog probe --service http://whatsapp-service:3001
-  wa-watchdog probe shop --config watchdog.toml --all         also its deep probe and QR endpoint")]
+
+A session that is connected is asked its deep probe too, one that wants a scan its QR endpoint, where the dialect has them.
+Do not probe in the first seconds after a start of the service: some gateways unpair on an early question.")]
 pub(super) struct Args {
     /// Its name; may be left out where there is only one.
     target: Option<String>,
     #[command(flatten)]
     site: Site,
-    /// Ask the deep probe and the QR endpoint too. Not in the first minute after a start of the service.
-    #[arg(long)]
-    all: bool,
 }
 
 /// Asks and prints.
@@ -40,24 +39,48 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     };
     let known: Vec<&str> = settings.targets.keys().map(crate::engine::TargetId::as_str).collect();
     let target = target.ok_or_else(|| Misuse(format!("name one of the targets: {}", known.join(", "))))?;
-    let asks: &[Ask] = if args.all { &[Ask::Status, Ask::Deep, Ask::Qr] } else { &[Ask::Status] };
-    let is_connected = block_on(ask(Arc::clone(&target), asks))?;
+    let is_connected = block_on(ask(target))?;
     Ok(if is_connected { Outcome::Well } else { Outcome::NotWell })
 }
 
-async fn ask(target: Arc<Target>, asks: &[Ask]) -> anyhow::Result<bool> {
+async fn ask(target: Arc<Target>) -> anyhow::Result<bool> {
     let poller = Poller::new(Http::new()?, clock::machine());
-    let endpoints = Endpoints::of(Arc::clone(&target));
-    let mut is_connected = false;
-    for ask in asks.iter().copied().filter(|ask| target.dialect.has(*ask)) {
-        let sample = poller.ask(&endpoints, ask).await?;
-        for line in tell(ask, &sample) {
+    let heard = ask_all(&poller, &Endpoints::of(target)).await?;
+    for (ask, sample) in &heard {
+        for line in tell(*ask, sample) {
             print::line(&line)?;
         }
-        is_connected |= matches!(&sample, Sample::Poll { reply: Reply::Answer(answer), .. }
-            if answer.state == crate::engine::sample::SessionState::Connected);
     }
-    Ok(is_connected)
+    Ok(heard.first().and_then(|(_, sample)| state(sample)) == Some(SessionState::Connected))
+}
+
+/// Asks a target everything that makes sense to ask in its state, the status first. Also `check --live` asks so.
+pub(super) async fn ask_all(poller: &Poller, endpoints: &Endpoints) -> Result<Vec<(Ask, Sample)>, Unasked> {
+    let status = poller.ask(endpoints, Ask::Status).await?;
+    let more = match state(&status) {
+        Some(SessionState::Connected) => Some(Ask::Deep),
+        Some(SessionState::NeedsScan) => Some(Ask::Qr),
+        Some(_) | None => None,
+    };
+    let mut heard = vec![(Ask::Status, status)];
+    if let Some(ask) = more.filter(|ask| endpoints.has(*ask)) {
+        heard.push((ask, poller.ask(endpoints, ask).await?));
+    }
+    Ok(heard)
+}
+
+fn state(sample: &Sample) -> Option<SessionState> {
+    match sample {
+        Sample::Poll { reply: Reply::Answer(answer), .. } => Some(answer.state),
+        Sample::Poll { .. }
+        | Sample::Deep(_)
+        | Sample::Qr(_)
+        | Sample::Memory(_)
+        | Sample::Signal(_)
+        | Sample::Pushed(_)
+        | Sample::Activity
+        | Sample::Runtime(_) => None,
+    }
 }
 
 /// Tells a sample in words, a line a fact. Also `check --live` speaks so.

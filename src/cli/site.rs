@@ -23,6 +23,9 @@ pub(super) struct Site {
     /// The gateway's dialect, with --service: `wa-watchdog dialects` lists them.
     #[arg(long, value_name = "DIALECT", requires = "service")]
     dialect: Option<String>,
+    /// The session's name at the gateway, with --service, where the gateway holds several.
+    #[arg(long, value_name = "SESSION", requires = "service")]
+    session: Option<String>,
     /// Base URL of the WasenderAPI, with --wasender.
     #[arg(long, value_name = "URL", requires = "wasender")]
     wasender_url: Option<String>,
@@ -61,7 +64,8 @@ impl Site {
     }
 
     fn kind(&self) -> Option<SingleKind> {
-        let service = self.service.clone().map(|url| SingleKind::Service { url });
+        let named = self.session.clone();
+        let service = self.service.clone().map(|url| SingleKind::Service { url, session: named });
         let wasender = self.wasender.clone();
         service.or_else(|| wasender.map(|session| SingleKind::Wasender { session, url: self.wasender_url.clone() }))
     }

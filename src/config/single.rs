@@ -32,6 +32,8 @@ pub enum SingleKind {
     Service {
         /// Its base URL.
         url: String,
+        /// The session's name, where the service holds several.
+        session: Option<String>,
     },
     /// A session of a WasenderAPI account: `--wasender SESSION`.
     Wasender {
@@ -52,7 +54,7 @@ impl Single {
     fn name(&self) -> String {
         let fits = |name: &String| TargetId::new(name).is_ok();
         let by_kind = || match &self.kind {
-            SingleKind::Service { url } => host(url).filter(fits).unwrap_or_else(|| "service".to_owned()),
+            SingleKind::Service { url, .. } => host(url).filter(fits).unwrap_or_else(|| "service".to_owned()),
             SingleKind::Wasender { session, .. } => {
                 Some(session.clone()).filter(fits).unwrap_or_else(|| "wasender".to_owned())
             }
@@ -62,14 +64,18 @@ impl Single {
 
     /// Writes it as the section of a file would be; `dialect` is what it speaks unless it says otherwise.
     fn tree(&self, dialect: Option<&str>) -> Table {
-        let (flag, url, session) = match &self.kind {
-            SingleKind::Service { url } => ("--service", Some(url), None),
-            SingleKind::Wasender { session, url } => ("--wasender", url.as_ref(), Some(session)),
+        let (flag, (url_flag, url), (session_flag, session)) = match &self.kind {
+            SingleKind::Service { url, session } => {
+                ("--service", ("--service", Some(url)), ("--session", session.as_ref()))
+            }
+            SingleKind::Wasender { session, url } => {
+                ("--wasender", ("--wasender-url", url.as_ref()), ("--wasender", Some(session)))
+            }
         };
         let keys = [
             ("dialect", "--dialect", self.dialect.clone().or_else(|| dialect.map(str::to_owned))),
-            ("url", if session.is_some() { "--url" } else { flag }, url.cloned()),
-            ("session", flag, session.cloned()),
+            ("url", url_flag, url.cloned()),
+            ("session", session_flag, session.cloned()),
             ("token_file", "--token-file", self.token_file.as_ref().map(|path| path.display().to_string())),
         ];
         let said = keys.into_iter().filter_map(|(key, flag, value)| Some((key, flag, value?)));
@@ -177,7 +183,7 @@ mod tests {
     }
 
     fn service(url: &str) -> Single {
-        Single::new(SingleKind::Service { url: url.to_owned() })
+        Single::new(SingleKind::Service { url: url.to_owned(), session: None })
     }
 
     fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

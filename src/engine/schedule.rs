@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::moment::Moment;
 use super::target::TargetId;
 
+/// Questions go out at full ticks: a thousand targets wake the process ten times a second, not a hundred.
+const TICK: Duration = Duration::from_millis(100);
 /// How long a throttled target is left alone, in poll intervals, when it does not say so itself.
 const HOLD_POLLS: u32 = 2;
 
@@ -84,10 +86,10 @@ impl Slot {
     }
 }
 
-/// A place in the interval that depends on the name alone.
+/// A place in the interval that depends on the name alone, at a full tick.
 fn phase(id: &TargetId, every: Duration) -> Duration {
-    let millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
-    Duration::from_millis(u64::from(id.hash()).checked_rem(millis).unwrap_or(0))
+    let ticks = every.as_millis().checked_div(TICK.as_millis()).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
+    TICK.saturating_mul(id.hash().checked_rem(ticks).unwrap_or(0))
 }
 
 #[cfg(test)]
