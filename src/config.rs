@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::recording::{RecordingTarget, limits_of_recording, recording_target};
+pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;

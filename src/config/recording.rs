@@ -37,7 +37,9 @@ pub fn recording_target(
     base: &Limits,
 ) -> Result<RecordingTarget, Vec<Problem>> {
     let mut report = Report::default();
-    let mut section = open(header);
+    let at = Place::file(SOURCE, None);
+    let tree = node::of_json(header, &at);
+    let mut section = Section::root(at, tree);
     let limits = policy::read(&mut section, &mut report, &Thresholds::of(base)).limits;
     let hint = "name the dialect in which the answers are written, as in \"dialect\":\"whatsapp-service\"";
     let item = section.need(&mut report, "dialect", hint);
@@ -49,27 +51,6 @@ pub fn recording_target(
         Some(dialect) => Ok(report.finish(RecordingTarget { dialect, session, status_path, limits })?.0),
         None => Err(report.into_problems()),
     }
-}
-
-/// Reads the thresholds of one target of a recording's header alone.
-pub fn limits_of_recording(
-    header: &serde_json::Map<String, serde_json::Value>,
-    base: &Limits,
-) -> Result<Limits, Vec<Problem>> {
-    let mut report = Report::default();
-    let mut section = open(header);
-    let limits = policy::read(&mut section, &mut report, &Thresholds::of(base)).limits;
-    for other in ["dialect", "session", "status_path"] {
-        section.take(other);
-    }
-    section.finish(&mut report);
-    Ok(report.finish(limits)?.0)
-}
-
-fn open(header: &serde_json::Map<String, serde_json::Value>) -> Section {
-    let at = Place::file(SOURCE, None);
-    let tree = node::of_json(header, &at);
-    Section::root(at, tree)
 }
 
 #[cfg(test)]
@@ -95,7 +76,6 @@ mod tests {
         base.state_loop.ladder = Ladder::new(Remedy::Notify, &[Remedy::Restart]);
         base.stuck_qr.ladder_dead = Ladder::new(Remedy::Notify, &[]);
         assert_eq!(target.limits, base);
-        assert_eq!(limits_of_recording(&header, &Limits::default()).unwrap().settle, Limits::default().settle);
     }
 
     #[test]
@@ -132,12 +112,6 @@ mod tests {
         header: url: unknown key
           hint: known here: poll_every, deep_every, qr_every, settle, steady, gap, timeout, body_max, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session, memory_pressure, credentials_refused, dialect, session, status_path
         "#);
-        let of_limits = limits_of_recording(&header, &Limits::default()).unwrap_err();
-        let keys: Vec<&str> = of_limits.iter().map(|problem| problem.key.as_str()).collect();
-        assert!(
-            !keys.contains(&"dialect") && !keys.contains(&"status_path") && keys.contains(&"poll_every"),
-            "{keys:?}"
-        );
     }
 
     #[test]

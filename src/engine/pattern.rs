@@ -21,6 +21,7 @@ use super::ladder::{Ladder, Remedy};
 use super::moment::{Moment, words};
 use super::policy::Limits;
 use super::timeline::Timeline;
+use super::timeline::reach::Streak;
 use super::timeline::track::Run;
 
 /// A named way to fail, in order of precedence: of several that match, the first is the verdict.
@@ -256,6 +257,15 @@ impl fmt::Display for Pattern {
 }
 
 impl Finding {
+    /// Asks for a streak: often enough first, then long enough.
+    fn of_streak(what: &'static str, streak: &Streak, times_min: u32, lasts: Duration) -> Self {
+        match streak.count() {
+            0 => Self::Clear,
+            have if have < times_min => Self::Partly(Lack::Times { what, have, need: times_min }),
+            _ => Self::of_time(what, streak.lasts(), lasts),
+        }
+    }
+
     /// Asks for a time: nothing below a tenth of it, partly below it, proven from it on.
     fn of_time(what: &'static str, have: Duration, need: Duration) -> Self {
         if need <= have {
@@ -290,6 +300,12 @@ fn exhibit(run: &Run) -> Exhibit {
 /// Shows the newest runs of the track that answers polls, from a moment on.
 fn exhibits_since(case: &Case<'_>, since: Moment) -> Vec<Exhibit> {
     case.timeline.polls.runs().filter(|run| since.uptime <= run.last.uptime).map(exhibit).collect()
+}
+
+/// Shows the first and the newest sample of a streak.
+fn ends(streak: &Streak, seen: &str) -> Vec<Exhibit> {
+    let exhibit = |at: Moment, which: &str| Exhibit { at: at.wall, seen: format!("{seen}, {which}") };
+    streak.span().map_or_else(Vec::new, |(first, last)| vec![exhibit(first, "first"), exhibit(last, "newest")])
 }
 
 /// Writes a word in quotes after what it explains, or nothing.

@@ -1,31 +1,20 @@
 //! The watchdog's own credentials are refused: a matter of configuration, never of the session.
 
-use super::{Case, Finding, Lack};
-use crate::engine::evidence::{Evidence, Exhibit};
+use super::{Case, Finding, ends};
+use crate::engine::evidence::Evidence;
 use crate::engine::moment::words;
 
 /// Judges whether our credentials are wrong.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
     let limits = &case.limits.credentials_refused;
-    let refused = &case.timeline.refused;
-    if refused.count() == 0 {
-        return Finding::Clear;
-    }
-    if refused.count() < limits.times_min {
-        return Finding::Partly(Lack::Times {
-            what: "a refusal of our credentials",
-            have: refused.count(),
-            need: limits.times_min,
-        });
-    }
-    Finding::of_time("our credentials refused", refused.lasts(), limits.lasts)
+    Finding::of_streak("a refusal of our credentials", &case.timeline.refused, limits.times_min, limits.lasts)
 }
 
 /// Tells how often they were refused, and what to look at.
 pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let limits = &case.limits.credentials_refused;
     let refused = &case.timeline.refused;
-    let (first, last) = refused.span().unwrap_or((case.now, case.now));
+    let (first, _) = refused.span().unwrap_or((case.now, case.now));
     let before = if case.timeline.ever_good { "they worked before" } else { "they never worked since the watch began" };
     let sentence = format!(
         "the gateway refuses the watchdog's credentials {} times in {} since {} ({before}): check token_file and the kind of token; limit is {} in {}",
@@ -35,9 +24,5 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
         limits.times_min,
         words(limits.lasts)
     );
-    let seen = |at: crate::engine::moment::Moment, which: &str| Exhibit {
-        at: at.wall,
-        seen: format!("credentials refused, {which}"),
-    };
-    Evidence::new(sentence, vec![seen(first, "first"), seen(last, "newest")])
+    Evidence::new(sentence, ends(refused, "credentials refused"))
 }

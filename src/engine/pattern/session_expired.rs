@@ -34,15 +34,7 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
             Finding::Partly(Lack::Times { what: "a word of logout or expiry", have: run.count, need: limits.times_min })
         }
         Some(Way::KeyRefused) => {
-            let refused = &case.timeline.refused_session;
-            if refused.count() < 2 {
-                return Finding::Partly(Lack::Times {
-                    what: "a refusal of the session's key",
-                    have: refused.count(),
-                    need: 2,
-                });
-            }
-            Finding::of_time("the session's key refused", refused.lasts(), limits.refused_for)
+            Finding::of_streak("a refusal of the session's key", &case.timeline.refused_session, 2, limits.refused_for)
         }
         Some(Way::WantsScan(_)) => {
             Finding::of_time("a scan wanted by a session that was good", case.timeline.scan.lasts(), scan_for(case))
