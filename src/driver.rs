@@ -126,11 +126,14 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracing::info!(targets = settings.targets.len(), "watching");
     turn.run(&mut signals, samples, answers, reload_queue, &stop).await;
     stop.cancel();
+    let Turn { sources, store, .. } = turn;
+    // Ends every call in flight: nobody waits for its answer any more.
+    drop(sources);
     tracker.close();
     if tokio::time::timeout(GOODBYE, tracker.wait()).await.is_err() {
         tracing::warn!(tasks = tracker.len(), "left tasks behind that did not end in time");
     }
-    turn.store.close();
+    store.close();
     tracing::info!("stopped");
     Ok(())
 }

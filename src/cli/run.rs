@@ -15,6 +15,9 @@ use crate::store::{QUEUE_MAX, Store};
 ///
 /// Polls every target, writes what happens to the ledger, and serves metrics and an API. SIGHUP or POST /-/reload reads the
 /// configuration anew; a bad one changes nothing. SIGTERM ends it.
+///
+/// The ledger lies where [store] path says; that of a session named by flags is wa-watchdog.db in this folder, unless its
+/// twin in the environment says otherwise.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog run --config watchdog.toml

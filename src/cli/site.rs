@@ -8,7 +8,7 @@ use crate::config::{self, Problem, Settings, Single, SingleKind};
 /// Where the settings come from.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Site {
-    /// The configuration file.
+    /// The configuration file; without a word about what to watch, watchdog.toml in this folder.
     #[arg(long, env = "WA_WATCHDOG_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Watch one self-hosted session service, no file needed.
@@ -51,7 +51,11 @@ impl Site {
             };
             return config::single(&single, env);
         }
-        config::load(&self.file(), env)
+        let file = self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        if self.config.is_none() && !file.exists() {
+            return Err(vec![nothing_to_watch()]);
+        }
+        config::load(&file, env)
     }
 
     /// Reads the settings; the problems become one error that lists them all.
@@ -69,9 +73,20 @@ impl Site {
         let wasender = self.wasender.clone();
         service.or_else(|| wasender.map(|session| SingleKind::Wasender { session, url: self.wasender_url.clone() }))
     }
+}
 
-    fn file(&self) -> PathBuf {
-        self.config.clone().unwrap_or_else(|| PathBuf::from("watchdog.toml"))
+/// A command without a word about what to watch looks for this file.
+const DEFAULT_FILE: &str = "watchdog.toml";
+
+fn nothing_to_watch() -> Problem {
+    Problem {
+        source: DEFAULT_FILE.to_owned(),
+        line: None,
+        key: String::new(),
+        what: "does not exist here".to_owned(),
+        hint:
+            "name a file with --config FILE, or one session with --service URL or --wasender SESSION --token-file FILE"
+                .to_owned(),
     }
 }
 

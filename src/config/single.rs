@@ -11,6 +11,8 @@ use crate::engine::target::TargetId;
 
 /// What problems call a configuration without a file.
 const SOURCE: &str = "command line";
+/// Where the ledger of a single target lies, unless a twin says otherwise.
+const LEDGER: &str = "wa-watchdog.db";
 
 /// One target, as a person types it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,9 +96,17 @@ pub fn single(single: &Single, env: &BTreeMap<String, String>) -> Result<Setting
         SingleKind::Wasender { .. } => "wasender",
     };
     let mut tree = single.tree(Some(dialect));
+    tree.insert("store".to_owned(), store());
     lay_twins_over(&mut tree, env, &mut report);
     lay_over(&mut tree, single.tree(None));
     settings::read_tree(tree, SOURCE, Path::new(""), env, report)
+}
+
+/// The ledger lies in the working directory unless a twin says otherwise: whoever tries one session need not be root.
+fn store() -> Node {
+    let at = Place::file(SOURCE, None);
+    let path = Node::text(at.clone(), LEDGER.to_owned());
+    Node::table(at, Table::from([("path".to_owned(), path)]))
 }
 
 fn host(url: &str) -> Option<String> {
