@@ -42,6 +42,14 @@ struct Fleet {
     pause: Duration,
     next: usize,
     round: u64,
+    words: Words,
+}
+
+/// The words that a dialect knows; it shares them between samples.
+struct Words {
+    connected: Word,
+    opening: Word,
+    version: Word,
 }
 
 impl Fleet {
@@ -54,7 +62,9 @@ impl Fleet {
         let now = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(1_767_225_600) };
         let watchdog = Watchdog::restore(policy, &[], now);
         let pause = POLL_EVERY.checked_div(targets).unwrap_or(POLL_EVERY);
-        let mut fleet = Self { watchdog, ids, now, pause, next: 0, round: 0 };
+        let [connected, opening, version] = ["CONNECTED", "OPENING", "2.3000.1015901307"].map(Word::new);
+        let words = Words { connected, opening, version };
+        let mut fleet = Self { watchdog, ids, now, pause, next: 0, round: 0, words };
         for _ in 0..targets.saturating_mul(WARM_ROUNDS) {
             fleet.step();
         }
@@ -67,7 +77,7 @@ impl Fleet {
             self.next = 0;
             self.round = self.round.saturating_add(1);
         }
-        let sample = sample(self.next, self.round, self.now.wall);
+        let sample = sample(self.next, self.round, self.now.wall, &self.words);
         if let Some(id) = self.ids.get(self.next) {
             self.hand_in(Input::Observed(id.clone(), sample));
         }
@@ -87,17 +97,17 @@ impl Fleet {
 }
 
 /// Every fiftieth target loses its connection for one round in four.
-fn sample(target: usize, round: u64, wall: Wall) -> Sample {
+fn sample(target: usize, round: u64, wall: Wall, words: &Words) -> Sample {
     let is_lost = target % 50 == 7 && round.is_multiple_of(4);
     let (state, word) =
-        if is_lost { (SessionState::Connecting, "OPENING") } else { (SessionState::Connected, "CONNECTED") };
+        if is_lost { (SessionState::Connecting, &words.opening) } else { (SessionState::Connected, &words.connected) };
     let facts = Facts {
         last_message: Some(wall),
         messages: Some(round),
-        version: Some(Word::new("2.3000.1015901307")),
+        version: Some(words.version.clone()),
         owner: Some(true),
         ..Facts::default()
     };
-    let answer = Answer { state, word: Some(Word::new(word)), facts, ..Answer::default() };
+    let answer = Answer { state, word: Some(word.clone()), facts, ..Answer::default() };
     Sample::Poll { reply: Reply::Answer(answer), latency: Duration::from_millis(12) }
 }

@@ -1,6 +1,5 @@
 //! Messages passing, and how long they have not.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::moment::{Moment, Wall};
@@ -20,10 +19,31 @@ pub struct Activity {
     /// When the counter was last seen to move, by its own time where it has one.
     moved: Option<Wall>,
     still_since: Option<Moment>,
-    gaps: VecDeque<Duration>,
+    gaps: Gaps,
     seen: Option<Moment>,
     /// Whether it moved since evidence started anew.
     pub has_moved: bool,
+}
+
+/// The newest gaps in milliseconds, in no order, without a heap: they change with every message.
+#[derive(Clone, Debug, Default)]
+struct Gaps {
+    millis: [u32; GAPS_MAX],
+    seen: usize,
+}
+
+impl Gaps {
+    fn add(&mut self, gap: Duration) {
+        let place = self.seen.checked_rem(GAPS_MAX).unwrap_or(0);
+        if let Some(slot) = self.millis.get_mut(place) {
+            *slot = u32::try_from(gap.as_millis()).unwrap_or(u32::MAX);
+        }
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    fn kept(&self) -> &[u32] {
+        self.millis.get(..self.seen.min(GAPS_MAX)).unwrap_or_default()
+    }
 }
 
 impl Activity {
@@ -56,10 +76,7 @@ impl Activity {
     /// Notes that a message passed, `at` by its own time.
     pub fn moved(&mut self, now: Moment, at: Wall) {
         if let Some(before) = self.moved {
-            if GAPS_MAX <= self.gaps.len() {
-                self.gaps.pop_front();
-            }
-            self.gaps.push_back(at.since(before));
+            self.gaps.add(at.since(before));
         }
         self.moved = Some(at);
         self.seen = Some(now);
@@ -82,14 +99,14 @@ impl Activity {
     /// Returns the usual gap between messages, if they passed steadily often enough to have one.
     #[must_use]
     pub fn usual_gap(&self, moves_min: u32) -> Option<Duration> {
-        if self.gaps.len() < usize::try_from(moves_min).unwrap_or(usize::MAX) {
+        let mut sorted = self.gaps.kept().to_vec();
+        if sorted.len() < usize::try_from(moves_min).unwrap_or(usize::MAX) {
             return None;
         }
-        let mut sorted: Vec<Duration> = self.gaps.iter().copied().collect();
         sorted.sort_unstable();
         let median = *sorted.get(sorted.len().div_euclid(2))?;
         let longest = *sorted.last()?;
-        (longest <= median.saturating_mul(STEADY_GAPS_MAX)).then_some(median)
+        (longest <= median.saturating_mul(STEADY_GAPS_MAX)).then(|| Duration::from_millis(u64::from(median)))
     }
 
     /// Returns when the last message passed, by its own time.
@@ -99,7 +116,7 @@ impl Activity {
     }
 
     fn is_night(&self, now: Moment, local_hour: Option<u8>, night: &Night) -> bool {
-        if self.gaps.is_empty() || night.from == night.to {
+        if self.gaps.kept().is_empty() || night.from == night.to {
             return false;
         }
         let hour = local_hour.unwrap_or_else(|| {

@@ -49,7 +49,9 @@ pub struct Return {
 /// A sequence of states.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
-    runs: VecDeque<Run>,
+    /// The newest run, beside the others: most samples touch nothing else.
+    newest: Option<Run>,
+    older: VecDeque<Run>,
     returns: VecDeque<Return>,
     /// Since when the good stretch that is under way lasts.
     linked: Option<Moment>,
@@ -94,7 +96,7 @@ impl Track {
     pub fn push(&mut self, now: Moment, seen: Seen) {
         self.follow_link(now, &seen);
         let is_cut = std::mem::take(&mut self.is_cut);
-        if let Some(run) = self.runs.back_mut()
+        if let Some(run) = &mut self.newest
             && run.seen.is_same(&seen)
             && !is_cut
         {
@@ -103,10 +105,12 @@ impl Track {
             run.seen.word = seen.word;
             return;
         }
-        if RUNS_MAX <= self.runs.len() {
-            self.runs.pop_front();
+        if let Some(run) = self.newest.replace(Run { seen, first: now, last: now, count: 1 }) {
+            if RUNS_MAX <= self.older.len().saturating_add(1) {
+                self.older.pop_front();
+            }
+            self.older.push_back(run);
         }
-        self.runs.push_back(Run { seen, first: now, last: now, count: 1 });
     }
 
     /// Notes that the service was gone: a good stretch that was under way has ended.
@@ -122,21 +126,21 @@ impl Track {
         self.last_stay = None;
     }
 
-    /// Returns the newest run that counts as evidence.
+    /// Returns the newest run.
     #[must_use]
     pub fn current(&self) -> Option<&Run> {
-        self.runs.back()
+        self.newest.as_ref()
     }
 
     /// Returns the newest run, unless evidence started anew after it.
     #[must_use]
     pub fn fresh(&self) -> Option<&Run> {
-        if self.is_cut { None } else { self.runs.back() }
+        if self.is_cut { None } else { self.current() }
     }
 
     /// Returns the runs, oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
-        self.runs.iter()
+        self.older.iter().chain(&self.newest)
     }
 
     /// Returns the returns to a good state, oldest first.
