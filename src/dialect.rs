@@ -17,7 +17,7 @@
 //! | `[facts]` | places of `last_message`, `messages`, `qr`, `progress`, `started`, `version`, `owner`, `local_hour` |
 //! | `[list]` | for answers that list sessions: the array is `at`, `name` names an element, `complete_if` stands in the path of a list that leaves none out |
 //! | `[refused]` | `of_session`: status paths on which the token selects the session, so that 401 speaks about it |
-//! | `[deep]` | `path` of a call that needs the live session, and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
+//! | `[deep]` | `path` of a call that needs the live session (none: never asked, but a recorded answer is judged), and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
 //! | `[qr]` | `path` of the QR code and the pointer to its `text` |
 //! | `[[log]]` | `match`, a regular expression, gives a `state` and `phase`; `words` looks up what `(?<state>…)` captures |
 //!
@@ -226,7 +226,7 @@ impl Dialect {
     fn template(&self, ask: Ask) -> Option<&str> {
         match ask {
             Ask::Status => Some(&self.path),
-            Ask::Deep => self.deep.as_ref().map(|probe| probe.path.as_str()),
+            Ask::Deep => self.deep.as_ref().and_then(|probe| probe.path.as_deref()),
             Ask::Qr => self.qr.as_ref().map(|probe| probe.path.as_str()),
         }
     }

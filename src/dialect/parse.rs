@@ -174,12 +174,11 @@ fn refused(report: &mut Report<'_>, item: &Item<'_, '_>) -> Vec<String> {
 
 fn deep(report: &mut Report<'_>, item: &Item<'_, '_>, places: &mut Places) -> Option<DeepProbe> {
     let section = item.section(report, &["path", "dead", "dead_when", "timeout_fails"])?;
-    let path = section.need(report, "path", "write a call that must reach the page behind the status");
-    let path = path.and_then(|item| path_of(report, &item));
+    let path = section.get("path").and_then(|item| path_of(report, &item));
     let dead = section.texts(report, "dead").into_iter().map(str::to_owned).collect();
     let dead_when = section.get("dead_when").and_then(|item| rules::conditions(report, &item, places));
     let timeout_fails = section.get("timeout_fails").and_then(|item| item.flag(report)).unwrap_or_default();
-    Some(DeepProbe { path: path?, dead, dead_when, timeout_fails })
+    Some(DeepProbe { path, dead, dead_when, timeout_fails })
 }
 
 fn qr(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<QrProbe> {

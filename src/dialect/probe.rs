@@ -12,7 +12,8 @@ use crate::engine::sample::{Deep, Failure, QrMark, Word};
 /// A call that must reach the page or socket behind the status, without doing anything.
 #[derive(Clone, Debug)]
 pub(super) struct DeepProbe {
-    pub(super) path: String,
+    /// None where no harmless call is known: then only what others recorded is judged.
+    pub(super) path: Option<String>,
     /// Error texts that only a dead session gives. The HTTP status alone proves nothing.
     pub(super) dead: Vec<String>,
     /// Conditions under which a success tells of a dead session.

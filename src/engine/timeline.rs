@@ -238,7 +238,7 @@ impl Timeline {
             return;
         }
         self.steady = None;
-        let dead_code = self.scan.frozen_since(limits.stuck_qr.frozen_after);
+        let dead_code = self.scan.frozen_since(limits.stuck_qr.frozen_after).or_else(|| self.scanned_since());
         let unscanned = answer.effort == Effort::GaveUp && self.scan.since().is_some();
         match (answer.state, answer.effort) {
             (_, Effort::Stopped) => self.unready = None,
@@ -261,6 +261,13 @@ impl Timeline {
                 self.unready.get_or_insert(now);
             }
         }
+    }
+
+    /// Since when its log says that the code was scanned; the status may still ask for one until the session is usable.
+    #[must_use]
+    pub fn scanned_since(&self) -> Option<Moment> {
+        let run = self.log.fresh().filter(|run| run.seen.is_linked())?;
+        self.scan.since().filter(|since| since.uptime <= run.first.uptime).map(|_| run.first)
     }
 
     fn observe_facts(&mut self, now: Moment, facts: &Facts) {

@@ -229,6 +229,7 @@ fn signal(what: &str) -> Signal {
         "ready" => (SessionState::Connected, None),
         "conflict" => (SessionState::Conflict, None),
         "logout" => (SessionState::LoggedOut, None),
+        "authenticated" => (SessionState::Connecting, Some(Phase::Linked)),
         "navigation" => (SessionState::Disconnected, None),
         other => panic!("no such log line: {other}"),
     };

@@ -286,6 +286,17 @@ fn a_frozen_code_is_scanned_or_dead_and_so_never_ready() {
 }
 
 #[test]
+fn a_scan_that_the_log_knows_of_is_no_wait_for_a_person() {
+    check(
+        "every 30s
+         scan x3
+         log authenticated
+         scan x30",
+        "6 min 30 s never_ready: its log says the QR code was scanned at 09:01:30, and it is not usable for 5 min, now needs_scan; limit is 5 min; never connected since the watch began -> restart",
+    );
+}
+
+#[test]
 fn what_whatsapp_refuses_only_a_person_mends() {
     check(
         "blocked x5",

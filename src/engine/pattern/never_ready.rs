@@ -44,16 +44,28 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let sentence = if blocked {
         format!("WhatsApp refuses this client: {state} for {lasts}; only a person can help; {before}")
     } else {
-        let frozen = timeline.scan.frozen_since(case.limits.stuck_qr.frozen_after).filter(|_| timeline.scan.is_shown);
-        let what = frozen.map_or_else(
-            || format!("not usable and asks for no scan for {lasts}"),
-            |at| {
-                format!("shows the same QR code since {}: scanned or dead, and not usable for {lasts}", at.wall.clock())
-            },
-        );
-        format!("{what}, now {state}{progress}; limit is {}; {before}", words(patience(case)))
+        format!("{}, now {state}{progress}; limit is {}; {before}", what(case, &lasts), words(patience(case)))
     };
     Evidence::new(sentence, exhibits_since(case, since))
+}
+
+fn what(case: &Case<'_>, lasts: &str) -> String {
+    let timeline = case.timeline;
+    let shown = timeline.scan.is_shown;
+    let frozen = timeline.scan.frozen_since(case.limits.stuck_qr.frozen_after).filter(|_| shown);
+    if let Some(at) = frozen {
+        return format!(
+            "shows the same QR code since {}: scanned or dead, and not usable for {lasts}",
+            at.wall.clock()
+        );
+    }
+    if let Some(at) = timeline.scanned_since().filter(|_| shown) {
+        return format!(
+            "its log says the QR code was scanned at {}, and it is not usable for {lasts}",
+            at.wall.clock()
+        );
+    }
+    format!("not usable and asks for no scan for {lasts}")
 }
 
 /// What WhatsApp refuses, no restart mends.

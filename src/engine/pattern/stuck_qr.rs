@@ -8,7 +8,8 @@ use crate::engine::moment::words;
 /// Judges whether nobody comes to scan. A session that was good before has expired instead.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
     let timeline = case.timeline;
-    if timeline.ever_good || timeline.scan.since().is_none() || timeline.is_connected() {
+    let is_over = timeline.is_connected() || timeline.scanned_since().is_some();
+    if timeline.ever_good || timeline.scan.since().is_none() || is_over {
         return Finding::Clear;
     }
     Finding::of_time("a scan wanted", timeline.scan.lasts(), case.limits.stuck_qr.lasts)
