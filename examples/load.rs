@@ -1,6 +1,6 @@
 //! A local gateway with a thousand sessions, for measuring the watchdog under load.
 //!
-//! Every session has a path of its own on one port, `/s/0001/status` and so on, in the form of guide 1's session service.
+//! Every session has a path of its own on one port, `/s/0001/status` and so on, in the form of the dialect whatsapp-service.
 //! A share of them hangs for ever: takes the question, never answers. The rest answers at once. At the end it says whether
 //! every good session was asked in every interval, and ends with 1 if not.
 //!

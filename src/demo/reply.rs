@@ -12,7 +12,7 @@ pub(super) enum Reply {
     Never,
 }
 
-/// The `Content-Type` of guide 1's service, which is made with Express.
+/// The `Content-Type` of the session service that is played, which is made with Express.
 pub(super) const JSON_UTF8: &str = "application/json; charset=utf-8";
 /// The `Content-Type` of Wasender.
 pub(super) const JSON: &str = "application/json";

@@ -29,7 +29,7 @@ use wa_watchdog::source::{Clock, Endpoints, Poller, Unasked};
 /// Long enough for a slow machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A target of guide 1's service.
+/// A target of the dialect whatsapp-service.
 fn shop(url: &str) -> Target {
     target("whatsapp-service", url)
 }

@@ -30,7 +30,7 @@ async fn a_server_without_tls_is_a_failure() {
     }
 }
 
-/// Starts guide 1's service behind TLS; returns its URL. It ends with the process.
+/// Starts a session service behind TLS; returns its URL. It ends with the process.
 pub(crate) fn https_server() -> String {
     install_tls();
     let certificate = CertificateDer::from_pem_file(CERTIFICATE).unwrap();
