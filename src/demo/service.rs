@@ -1,5 +1,5 @@
-//! The wire form of the small session services around whatsapp-web.js and Baileys (port 3001, no credentials): the Baileys build, which adds `state`, and richer
-//! builds of it, which add `lastMessageAt` and `lastDisconnectReason`.
+//! The wire form of the small session services around whatsapp-web.js and Baileys (port 3001, no credentials): the Baileys
+//! build, which adds `state`, and richer builds of it, which add `lastMessageAt` and `lastDisconnectReason`.
 
 use std::time::Duration;
 
