@@ -91,11 +91,13 @@ pub fn main() -> ExitCode {
         // Help and version are no mistakes: clap knows which is which.
         Err(error) => {
             let code = if error.use_stderr() { Outcome::Misused } else { Outcome::Well };
-            return if error.print().is_ok() { code.into() } else { Outcome::NotWell.into() };
+            // Nobody may read it to its end (`--help | head`): that is no mistake either.
+            drop(error.print());
+            return code.into();
         }
     };
     if let Err(error) = start_log(&cli.log, cli.log_format) {
-        return report(&anyhow::anyhow!("--log: {error}")).into();
+        return report(&site::Misuse(format!("--log: {error}")).into()).into();
     }
     crate::http::install_tls();
     let env: BTreeMap<String, String> = std::env::vars_os()

@@ -92,7 +92,7 @@ pub struct Target {
 }
 
 /// Where a secret is read at each use, so that it can be rotated without a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Secret {
     /// A file; white space around its content does not count.
     File(PathBuf),

@@ -193,6 +193,10 @@ impl Dialect {
     /// Turns what was heard into a sample. `now` is the time at which it was heard.
     #[must_use]
     pub fn read(&self, ask: Ask, route: Route<'_>, now: Wall, latency: Duration, heard: Heard<'_>) -> Sample {
+        // Too often is too often, whatever was asked: the whole target is left alone.
+        if let (Ask::Deep | Ask::Qr, Heard::Reply { status: 429, .. }) = (ask, heard) {
+            return Sample::Poll { reply: self.read_status(route, now, heard), latency };
+        }
         match ask {
             Ask::Status => Sample::Poll { reply: self.read_status(route, now, heard), latency },
             Ask::Deep => match &self.deep {

@@ -89,7 +89,7 @@ impl std::fmt::Debug for Parts {
 
 /// Runs until it is told to stop, by a signal or by the token.
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverError> {
-    let Parts { settings, load, ledger: (store, answers), listener, clock, audience } = parts;
+    let Parts { settings, load, ledger: (store, mut answers), listener, clock, audience } = parts;
     let mut signals = Signals::listen().map_err(DriverError::Signals)?;
     let tracker = TaskTracker::new();
     let (samples_in, samples) = mpsc::channel(source::fleet::QUEUE_MAX);
@@ -110,6 +110,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         reloads: Reloads::new(load, &settings, now.wall),
         clock: Arc::clone(&clock),
         audience,
+        ledger_fault: String::new(),
         is_stale: true,
         published: now,
     };
@@ -124,7 +125,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
-    turn.run(&mut signals, samples, answers, reload_queue, &stop).await;
+    turn.run(&mut signals, samples, &mut answers, reload_queue, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -134,6 +135,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         tracing::warn!(tasks = tracker.len(), "left tasks behind that did not end in time");
     }
     store.close();
+    let mut late = std::iter::from_fn(|| answers.try_recv().ok());
+    if let Some(error) = late.find_map(|answer| answer.result.err()) {
+        tracing::error!(%error, "the last entries of the ledger could not be written");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -149,6 +154,8 @@ struct Turn {
     reloads: Reloads,
     clock: Clock,
     audience: Option<Audience>,
+    /// Why the ledger last could not be written.
+    ledger_fault: String,
     /// Something happened since the last snapshot was published.
     is_stale: bool,
     published: Moment,
@@ -159,7 +166,7 @@ impl Turn {
         &mut self,
         signals: &mut Signals,
         mut samples: mpsc::Receiver<(TargetId, Sample)>,
-        mut answers: mpsc::Receiver<Answer>,
+        answers: &mut mpsc::Receiver<Answer>,
         mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
         stop: &CancellationToken,
     ) {
@@ -211,7 +218,7 @@ impl Turn {
                 Output::Record(seq, entry) => self.record(seq, entry),
                 Output::Announce(event) => {
                     let now = (self.clock)();
-                    journal::write(now.wall, &event);
+                    journal::write(now.wall, &event, &self.ledger_fault);
                     if let Some(audience) = &mut self.audience {
                         audience(now, &event);
                     }
@@ -231,7 +238,7 @@ impl Turn {
         match result {
             Ok(()) => self.watchdog.handle(now, Input::Recorded(seq)),
             Err(error) => {
-                tracing::error!(error, "the ledger could not be written");
+                self.ledger_fault = error;
                 self.handle(now, Input::RecordFailed(seq));
             }
         }

@@ -17,6 +17,7 @@ mod retention;
 mod schema;
 mod writer;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -60,6 +61,8 @@ pub struct Store {
     answers: mpsc::Sender<Answer>,
     thread: Option<JoinHandle<()>>,
     refused: AtomicU64,
+    /// Held as long as this handle lives, so that no second watchdog writes the same ledger.
+    lock: Option<File>,
 }
 
 impl Store {
@@ -69,7 +72,10 @@ impl Store {
     /// [`QUEUE_MAX`] fits. The answers must be read: an entry counts as on its way until its answer was.
     pub fn open(path: &Path, keep: Duration, capacity: usize) -> Result<(Self, mpsc::Receiver<Answer>), StoreError> {
         place::make_folder(path)?;
-        Self::start(Place::File(path.to_owned()), keep, capacity)
+        let lock = place::lock(path)?;
+        let (mut store, answers) = Self::start(Place::File(path.to_owned()), keep, capacity)?;
+        store.lock = Some(lock);
+        Ok((store, answers))
     }
 
     /// Opens a ledger that lives in memory and ends with this handle, for the demo and for tests.
@@ -86,7 +92,8 @@ impl Store {
             .name("ledger".to_owned())
             .spawn(move || writer.run(&queue))
             .map_err(|source| StoreError::Thread { source })?;
-        let store = Self { place, orders: Some(orders), answers, thread: Some(thread), refused: AtomicU64::new(0) };
+        let store =
+            Self { place, orders: Some(orders), answers, thread: Some(thread), refused: AtomicU64::new(0), lock: None };
         Ok((store, answered))
     }
 

@@ -55,7 +55,7 @@ pub const CONNECTIONS_MAX: usize = 64;
 /// How long one connection is used; then its running answer is the last, and has [`STOP_GRACE`] to leave. Bounds clients that
 /// read slowly.
 pub const CONNECTION_AGE_MAX: Duration = Duration::from_mins(2);
-/// How long running answers may take to leave once the server stops.
+/// How long running answers may take to leave once the server stops, as far as the process waits for them.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
 /// How long the driver may take to answer a reload.
 pub const RELOAD_WITHIN: Duration = Duration::from_secs(30);

@@ -208,7 +208,7 @@ fn two_targets_may_not_ask_for_the_same_session() {
     };
     let text = target("a", 1) + &target("b", 2) + &target("c", 1).replace("waha:3000/", "WAHA:3000");
     insta::assert_snapshot!(refused(&text), @r#"
-    watchdog.toml:9: target.c: asks for the same session as target.a: same url, same session
+    watchdog.toml:9: target.c: asks for the same session as target.a: same url, session, path and token
       hint: take one of them out, or name another session
     "#);
 }

@@ -114,6 +114,7 @@ fn tell_reply(what: &str, reply: &Reply, latency: Duration) -> Vec<String> {
             let whose = if *of_session { "the session's own key" } else { "our credentials" };
             vec![format!("{what}: {whose} refused {took} (HTTP {status})")]
         }
+        Reply::Unasked(why) => vec![format!("{what}: not asked: {why}")],
         Reply::Throttled { retry_after } => {
             let back =
                 retry_after.map_or_else(String::new, |wait| format!(", asks to come back in {} s", wait.as_secs()));

@@ -105,7 +105,8 @@ impl Printer<'_> {
             Format::Text => line.write_text(self.file, &mut self.to),
             Format::Json => line.write_json(self.file, &mut self.to),
         };
-        self.failed = printed.err();
+        // A verdict is worth seeing at once, also where the recording still grows.
+        self.failed = printed.and_then(|()| self.to.flush()).err();
     }
 
     fn finish(mut self) -> io::Result<()> {

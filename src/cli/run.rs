@@ -16,7 +16,7 @@ use crate::store::{QUEUE_MAX, Store};
 /// Polls every target, writes what happens to the ledger, and serves metrics and an API. SIGHUP or POST /-/reload reads the
 /// configuration anew; a bad one changes nothing. SIGTERM ends it.
 ///
-/// The ledger lies where [store] path says; that of a session named by flags is wa-watchdog.db in this folder, unless its
+/// The ledger lies where the path of the section `store` says; that of a session named by flags is wa-watchdog.db in this folder, unless its
 /// twin in the environment says otherwise.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -35,15 +35,15 @@ pub(super) struct Args {
 /// Runs the daemon.
 pub(super) fn run(args: Args, env: BTreeMap<String, String>) -> anyhow::Result<Outcome> {
     let settings = args.site.settings(&env)?;
-    let path = settings.store.path.clone();
-    let ledger = Store::open(&path, settings.store.keep, QUEUE_MAX)
-        .with_context(|| format!("cannot open the ledger {} ([store] path)", path.display()))?;
     block_on(async move {
         let listen = settings.server.listen;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen} ([server] listen); is another watchdog running?"))?;
-        tracing::info!("metrics at http://{listen}/metrics");
+        let path = settings.store.path.clone();
+        let ledger = Store::open(&path, settings.store.keep, QUEUE_MAX)
+            .with_context(|| format!("cannot open the ledger {} ([store] path)", path.display()))?;
+        tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
         let load = Box::new(move || args.site.load(&env));
         let parts = Parts { settings, load, ledger, listener, clock: clock::machine(), audience: None };
         driver::run(parts, CancellationToken::new()).await?;

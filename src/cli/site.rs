@@ -1,24 +1,25 @@
 //! Which configuration a command works with: a file, or one target named by flags.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::{self, Problem, Settings, Single, SingleKind};
 
 /// Where the settings come from.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Site {
-    /// The configuration file; without a word about what to watch, watchdog.toml in this folder.
-    #[arg(long, env = "WA_WATCHDOG_CONFIG", value_name = "FILE")]
+    /// The configuration file; without a word about what to watch, the one that `WA_WATCHDOG_CONFIG` names, or watchdog.toml in
+    /// this folder.
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Watch one self-hosted session service, no file needed.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "wasender"])]
+    #[arg(long, value_name = "URL", group = "single", conflicts_with_all = ["config", "wasender"])]
     service: Option<String>,
     /// Watch one WasenderAPI session by its number, no file needed.
-    #[arg(long, value_name = "SESSION", conflicts_with = "config")]
+    #[arg(long, value_name = "SESSION", group = "single", conflicts_with = "config")]
     wasender: Option<String>,
     /// File that holds the token; read at each use.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    #[arg(long, value_name = "FILE", requires = "single")]
     token_file: Option<PathBuf>,
     /// The gateway's dialect, with --service: `wa-watchdog dialects` lists them.
     #[arg(long, value_name = "DIALECT", requires = "service")]
@@ -30,7 +31,7 @@ pub(super) struct Site {
     #[arg(long, value_name = "URL", requires = "wasender")]
     wasender_url: Option<String>,
     /// Name of the one target in metrics and API.
-    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    #[arg(long, value_name = "NAME", requires = "single")]
     name: Option<String>,
 }
 
@@ -51,10 +52,16 @@ impl Site {
             };
             return config::single(&single, env);
         }
-        let file = self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-        if self.config.is_none() && !file.exists() {
-            return Err(vec![nothing_to_watch()]);
-        }
+        let named = env.get(CONFIG_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+        let file = match self.config.clone().or(named) {
+            Some(file) => file,
+            None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+            // A container may be configured by its environment alone.
+            None if env.keys().any(|name| name.starts_with(TARGET_TWINS)) => {
+                return config::parse("", "environment", Path::new(""), env);
+            }
+            None => return Err(vec![nothing_to_watch()]),
+        };
         config::load(&file, env)
     }
 
@@ -77,6 +84,10 @@ impl Site {
 
 /// A command without a word about what to watch looks for this file.
 const DEFAULT_FILE: &str = "watchdog.toml";
+/// Names the configuration file where no flag does.
+const CONFIG_VARIABLE: &str = "WA_WATCHDOG_CONFIG";
+/// What the environment twins of targets begin with.
+const TARGET_TWINS: &str = "WA_WATCHDOG__TARGET__";
 
 fn nothing_to_watch() -> Problem {
     Problem {

@@ -148,13 +148,14 @@ type Watched = (BTreeMap<TargetId, Watch>, BTreeMap<TargetId, Arc<Target>>);
 
 fn targets(mut reader: Reader<'_>, items: Vec<(String, Item)>) -> Watched {
     let (mut watched, mut targets) = (BTreeMap::new(), BTreeMap::new());
-    let mut asked: BTreeMap<(String, Option<String>), TargetId> = BTreeMap::new();
+    let mut asked: BTreeMap<_, TargetId> = BTreeMap::new();
     for (name, item) in items {
         let (at, key) = (item.node.at.clone(), item.key.clone());
         let Some((target, watch)) = reader.read(&name, item) else { continue };
-        let session = (target.url.clone(), target.session.clone());
+        // One URL may hold several sessions: told apart by name, by path, or by the key that selects one.
+        let session = (target.url.clone(), target.session.clone(), target.status_path.clone(), target.token.clone());
         if let Some(other) = asked.get(&session) {
-            let what = format!("asks for the same session as target.{other}: same url, same session");
+            let what = format!("asks for the same session as target.{other}: same url, session, path and token");
             reader.report.refuse(&at, &key, what, "take one of them out, or name another session");
             continue;
         }

@@ -80,7 +80,9 @@ impl Reader<'_> {
         let route = Route { session: session.as_deref(), status_path: status_path.as_deref() };
         let has = |ask| dialect.path(ask, route).is_some();
         let limits = self.share(&thresholds.limits);
-        let watch = Watch { limits, has_deep: has(Ask::Deep), has_qr: has(Ask::Qr), has_status: has(Ask::Status) };
+        let whose = format!("{url:?} {session:?} {status_path:?}").into();
+        let watch =
+            Watch { whose, limits, has_deep: has(Ask::Deep), has_qr: has(Ask::Qr), has_status: has(Ask::Status) };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
         let target =
             Target { id: id?, dialect, url: url?, session, status_path, token, timeout, body_bytes_max, qr_page };

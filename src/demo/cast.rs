@@ -25,7 +25,7 @@ pub(super) struct Role {
 /// A script and the gateway that plays it.
 #[derive(Debug)]
 pub(super) enum Part {
-    /// Guide 1's session service.
+    /// A small session service around whatsapp-web.js or Baileys.
     Service(Script<service::Act>),
     /// A Wasender account.
     Account(Script<account::Act>),

@@ -21,7 +21,7 @@ pub(super) fn word(text: &str) -> Word {
 /// Puts `…` in the place of secrets.
 ///
 /// These are: what follows a name such as `api_key` or `token`, bearer tokens, QR texts (`2@…`, images), long runs of hex or
-/// base64, phone numbers and the addresses made of them. Guide 2's backend prints `api_key` and `webhook_secret` at each poll.
+/// base64, phone numbers and the addresses made of them. There are backends that print `api_key` and `webhook_secret` at each poll.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
     let text = cut(text);
     match (&*SECRETS, can_hold_a_secret(text)) {

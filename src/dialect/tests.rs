@@ -38,7 +38,11 @@ fn a_small_file_is_a_dialect() {
     let dialect = Dialect::parse(text).unwrap();
     let state = |body: &str| match dialect.body.read(asked(200, body.as_bytes())) {
         Reply::Answer(Answer { state, .. }) => state,
-        other @ (Reply::NoAnswer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. }) => {
+        other @ (Reply::NoAnswer(_)
+        | Reply::Missing(_)
+        | Reply::Refused { .. }
+        | Reply::Throttled { .. }
+        | Reply::Unasked(_)) => {
             panic!("{other:?}")
         }
     };
@@ -139,8 +143,8 @@ proptest! {
             let read = |ask| dialect.read(ask, Route::default(), Wall::default(), Duration::ZERO, heard);
             let is_poll = matches!(read(Ask::Status), Sample::Poll { .. });
             prop_assert!(is_poll);
-            prop_assert!(matches!(read(Ask::Deep), Sample::Deep(_)));
-            prop_assert!(matches!(read(Ask::Qr), Sample::Qr(_)));
+            prop_assert!(status == 429 || matches!(read(Ask::Deep), Sample::Deep(_)));
+            prop_assert!(status == 429 || matches!(read(Ask::Qr), Sample::Qr(_)));
         }
     }
 

@@ -4,8 +4,8 @@ use crate::engine::moment::words;
 use crate::engine::verdict::Verdict;
 use crate::engine::{Event, Wall};
 
-/// Writes one announcement to the log. INFO: a state changed. WARN: somebody should look if it keeps on. ERROR: somebody must.
-pub(super) fn write(now: Wall, event: &Event) {
+/// Writes one announcement to the log; `ledger_fault` says why an entry that failed did. INFO: a state changed. WARN: somebody should look if it keeps on. ERROR: somebody must.
+pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
     match event {
         Event::StateChanged { target, from, to, word } => {
             let from = from.map_or("nothing", |state| state.as_str());
@@ -36,7 +36,7 @@ pub(super) fn write(now: Wall, event: &Event) {
             tracing::warn!("the watchdog was suspended or a clock jumped; every window of evidence starts anew");
         }
         Event::RecordFailed(entry) => tracing::error!(
-            target = %entry.target, kind = entry.fact.kind(), "a ledger entry could not be written; it will be missing after a restart"
+            target = %entry.target, kind = entry.fact.kind(), cause = ledger_fault, "a ledger entry could not be written"
         ),
     }
 }

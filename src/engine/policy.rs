@@ -19,6 +19,8 @@ pub struct Policy {
 /// One watched target.
 #[derive(Clone, Debug)]
 pub struct Watch {
+    /// Which session it is, in words that mean nothing here: where they change, it is another one under the same name.
+    pub whose: Arc<str>,
     /// Its thresholds.
     pub limits: Arc<Limits>,
     /// Whether it has a deep probe to ask.
@@ -88,7 +90,8 @@ pub struct SessionExpired {
     pub refused_for: Duration,
     /// A QR code wanted this long by a session that was good.
     pub scan_for: Duration,
-    /// The same after the service was down in between: a person may be linking it on purpose.
+    /// The same after the service was down in between: a person may be linking it on purpose, and some services go on asking for
+    /// a scan until they have loaded.
     pub scan_after_down: Duration,
     /// A gateway that gave up this long ago on a session that was good.
     pub gave_up_for: Duration,
@@ -114,7 +117,7 @@ pub struct Unreachable {
     pub times_min: u32,
     /// … or this many where one of them is a time-out, which may be one lost packet …
     pub timeouts_min: u32,
-    /// … over this time at least.
+    /// … over this time at least: longer than a deploy of two minutes.
     pub lasts: Duration,
     /// This many good answers in a row clear it.
     pub clears: u32,
@@ -245,7 +248,7 @@ impl Default for Limits {
                 times_min: 2,
                 refused_for: secs(60),
                 scan_for: secs(60),
-                scan_after_down: mins(3),
+                scan_after_down: mins(5),
                 gave_up_for: secs(60),
                 ladder: Ladder::new(Reconnect, &[Restart, Reset]),
             },
@@ -253,7 +256,7 @@ impl Default for Limits {
             unreachable: Unreachable {
                 times_min: 3,
                 timeouts_min: 4,
-                lasts: secs(100),
+                lasts: secs(130),
                 clears: 2,
                 ladder: Ladder::new(Restart, &[Notify]),
             },
@@ -292,7 +295,7 @@ impl Default for Limits {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { limits: Arc::default(), has_deep: false, has_qr: false, has_status: true }
+        Self { whose: Arc::from(""), limits: Arc::default(), has_deep: false, has_qr: false, has_status: true }
     }
 }
 

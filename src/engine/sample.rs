@@ -56,6 +56,8 @@ pub enum Reply {
         /// Whether the credential belongs to the session itself, so that its refusal speaks about the session.
         of_session: bool,
     },
+    /// It was not asked, by our own fault: its token cannot be read, or we ran short of something. Says nothing about the session.
+    Unasked(Word),
     /// We ask too often (429).
     Throttled {
         /// When to come back, as far as the gateway said.

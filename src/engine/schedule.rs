@@ -8,6 +8,8 @@ use super::target::TargetId;
 
 /// Questions go out at full ticks: a thousand targets wake the process ten times a second, not a hundred.
 const TICK: Duration = Duration::from_millis(100);
+/// The first question to a target comes within this time.
+const FIRST_WITHIN: Duration = Duration::from_secs(30);
 /// How long a throttled target is left alone, in poll intervals, when it does not say so itself.
 const HOLD_POLLS: u32 = 2;
 
@@ -28,6 +30,8 @@ pub struct Slot {
     pub qr_asked: Option<Moment>,
     /// Until when it must not be asked at all.
     pub held_until: Option<Moment>,
+    /// The target's own place in the interval, where the first question comes before it.
+    anchor: Option<Moment>,
 }
 
 impl Schedule {
@@ -58,14 +62,20 @@ impl Schedule {
 }
 
 impl Slot {
-    /// Places the first question somewhere in the first interval, by name, so that a fleet is not asked all at once.
+    /// Places the questions by name, so that a fleet is not asked all at once: the first one soon, because until then nothing is
+    /// known, the next ones at the target's own place in the interval.
     pub fn begin(&mut self, now: Moment, id: &TargetId, every: Duration) {
-        self.due = Some(now.after(phase(id, every)));
+        self.due = Some(now.after(phase(id, every.min(FIRST_WITHIN))));
+        self.anchor = (FIRST_WITHIN < every).then(|| now.after(phase(id, every)));
     }
 
     /// Places the next question one interval on; intervals that were missed are skipped, the phase stays.
     pub fn advance(&mut self, now: Moment, every: Duration) {
         let every = every.max(Duration::from_millis(1));
+        if let Some(anchor) = self.anchor.take().filter(|anchor| now.uptime < anchor.uptime) {
+            self.due = Some(anchor);
+            return;
+        }
         let due = self.due.unwrap_or(now);
         let behind = now.since(due);
         let missed = behind.as_nanos().checked_div(every.as_nanos()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
@@ -118,6 +128,20 @@ mod tests {
         assert_eq!(slot.due, Some(at(13)));
         slot.advance(at(47), Duration::from_secs(10));
         assert_eq!(slot.due, Some(at(53)));
+    }
+
+    #[test]
+    fn a_target_that_is_asked_rarely_is_asked_soon_for_the_first_time() {
+        let (every, id) = (Duration::from_hours(1), TargetId::new("shop").unwrap());
+        let mut slot = Slot::default();
+        slot.begin(at(0), &id, every);
+        let first = slot.due.unwrap();
+        assert!(first.uptime < FIRST_WITHIN);
+        slot.advance(first, every);
+        let second = slot.due.unwrap();
+        assert_eq!(second, at(0).after(phase(&id, every)));
+        slot.advance(second, every);
+        assert_eq!(slot.due.unwrap(), second.after(every));
     }
 
     #[test]

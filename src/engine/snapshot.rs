@@ -129,6 +129,8 @@ pub struct Counts {
     pub refused: u64,
     /// Polls that were throttled.
     pub throttled: u64,
+    /// Polls that could not be made, by the watchdog's own fault.
+    pub unasked: u64,
     /// Changes into each state, by [`SessionState::ALL`].
     pub state_changes: [u64; SessionState::ALL.len()],
     /// Time spent connected, between samples that both said so.
@@ -210,6 +212,7 @@ impl Counts {
             ("missing", self.missing),
             ("refused", self.refused),
             ("throttled", self.throttled),
+            ("unasked", self.unasked),
         ];
         replies.into_iter().chain(Failure::ALL.map(Failure::as_str).into_iter().zip(self.failures))
     }

@@ -286,6 +286,7 @@ impl Subject {
         let lane = pattern.lane();
         self.book(lane).calm = None;
         if self.book(lane).open.as_ref().is_some_and(|open| open.incident.pattern == pattern) {
+            self.refit(now, pattern);
             return;
         }
         let case = self.case(now);
@@ -311,6 +312,16 @@ impl Subject {
         news.push(News::Opened(incident, now));
     }
 
+    /// Keeps the remedy of an open incident fitting: once a QR code is on the screen only a person helps.
+    fn refit(&mut self, now: Moment, pattern: Pattern) {
+        let remedy = pattern.ladder(&self.case(now)).first();
+        if let Some(open) = &mut self.book(pattern.lane()).open
+            && open.incident.remedy != remedy
+        {
+            open.incident = Arc::new(Incident { remedy, ..Incident::clone(&open.incident) });
+        }
+    }
+
     fn calm(&mut self, now: Moment, lane: Lane, news: &mut Vec<News>) {
         let since = *self.book(lane).calm.get_or_insert(now);
         let Some(open) = &self.book(lane).open else { return };
@@ -325,6 +336,9 @@ impl Subject {
             Lane::Session => self.timeline.steady.is_some_and(|at| steady <= now.since(at)),
             Lane::Memory => steady <= now.since(since),
         };
+        // Nobody asked an idle session to connect, so `connected` never comes; what was wrong with its gateway is over.
+        let is_over =
+            is_over || (lane == Lane::Session && self.timeline.is_idle() && limits.steady <= now.since(since));
         let how = if is_over && pattern.is_cleared(&self.case(now)) {
             Closing::Recovered
         } else if lane == Lane::Session && self.timeline.is_stopped() && limits.steady <= now.since(since) {
@@ -353,7 +367,9 @@ impl Subject {
         let counts = &mut self.counts;
         match sample {
             Sample::Poll { reply, latency } => {
-                counts.probe_durations.observe(&PROBE_BUCKETS, *latency);
+                if !matches!(reply, Reply::Unasked(_)) {
+                    counts.probe_durations.observe(&PROBE_BUCKETS, *latency);
+                }
                 match reply {
                     Reply::Answer(_) => counts.answers = counts.answers.saturating_add(1),
                     Reply::NoAnswer(failure) => {
@@ -362,6 +378,7 @@ impl Subject {
                     }
                     Reply::Missing(_) => counts.missing = counts.missing.saturating_add(1),
                     Reply::Refused { .. } => counts.refused = counts.refused.saturating_add(1),
+                    Reply::Unasked(_) => counts.unasked = counts.unasked.saturating_add(1),
                     Reply::Throttled { .. } => counts.throttled = counts.throttled.saturating_add(1),
                 }
             }

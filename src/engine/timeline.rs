@@ -64,8 +64,10 @@ pub struct Timeline {
     pub steady: Option<Moment>,
     /// Whether the service itself was down since the session was last good.
     pub down_since_good: bool,
-    /// The last reply to a status poll was an answer or at least an answer's kin; none before the first.
+    /// The last reply to a status poll was an answer or at least an answer's kin; none before the first, and while it is not asked.
     pub up: Option<bool>,
+    /// Why the watchdog cannot ask, while it cannot.
+    pub unasked: Option<Word>,
     /// When the service or session started, by its own word.
     pub started: Option<Wall>,
     /// Its version, by its own word.
@@ -98,6 +100,7 @@ impl Timeline {
             steady: None,
             down_since_good: false,
             up: None,
+            unasked: None,
             started: None,
             version: None,
             last_sample: None,
@@ -159,6 +162,12 @@ impl Timeline {
         self.state() == Some(SessionState::Connected)
     }
 
+    /// Tells whether the session was never good and nobody asked it to connect yet.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.ever_good && self.polls.current().is_some_and(|run| run.seen.effort == Effort::Idle)
+    }
+
     /// Tells whether somebody stopped the session on purpose.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -166,7 +175,19 @@ impl Timeline {
     }
 
     fn observe_reply(&mut self, now: Moment, reply: &Reply, limits: &Limits) {
-        self.up = Some(!matches!(reply, Reply::NoAnswer(_)));
+        self.up = match reply {
+            Reply::Unasked(_) => None,
+            Reply::NoAnswer(_) => Some(false),
+            Reply::Answer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. } => Some(true),
+        };
+        self.unasked = match reply {
+            Reply::Unasked(why) => Some(why.clone()),
+            Reply::NoAnswer(_)
+            | Reply::Answer(_)
+            | Reply::Missing(_)
+            | Reply::Refused { .. }
+            | Reply::Throttled { .. } => None,
+        };
         match reply {
             Reply::Answer(answer) => {
                 self.answered(limits);
@@ -192,6 +213,7 @@ impl Timeline {
                 if *of_session && self.ever_good { &mut self.refused_session } else { &mut self.refused }.add(now);
             }
             Reply::Throttled { .. } => self.answered(limits),
+            Reply::Unasked(_) => self.steady = None,
         }
     }
 
@@ -241,7 +263,10 @@ impl Timeline {
         let dead_code = self.scan.frozen_since(limits.stuck_qr.frozen_after).or_else(|| self.scanned_since());
         let unscanned = answer.effort == Effort::GaveUp && self.scan.since().is_some();
         match (answer.state, answer.effort) {
-            (_, Effort::Stopped) => self.unready = None,
+            (_, Effort::Stopped) => {
+                self.unready = None;
+                self.down_since_good = true;
+            }
             // Nobody came to scan, so its gateway gave up: it still waits for a person.
             (_, Effort::GaveUp) if unscanned => self.unready = None,
             (SessionState::NeedsScan, _) => self.unready = dead_code,
@@ -287,7 +312,7 @@ impl Timeline {
             let restarted = self.started.is_some_and(|before| Duration::from_secs(5) < started.since(before));
             self.started = Some(started);
             if restarted {
-                self.restart(now);
+                self.started_anew(now);
             }
         }
     }
@@ -295,12 +320,23 @@ impl Timeline {
     fn observe_signal(&mut self, now: Moment, signal: &Signal) {
         let seen =
             Seen { state: signal.state, phase: signal.phase, effort: Effort::Trying, word: Some(signal.line.clone()) };
+        // A transition that only the log saw is one too: an incident may not close on a status that lagged behind.
+        let is_news = self.log.fresh().is_none_or(|run| run.seen.state != seen.state || run.seen.phase != seen.phase);
+        if is_news {
+            self.steady = self.steady.map(|_| now);
+        }
         self.log.push(now, seen);
+    }
+
+    /// The service began anew: it was down, whether a poll saw that or not.
+    fn started_anew(&mut self, now: Moment) {
+        self.restart(now);
+        self.down_since_good = true;
     }
 
     fn observe_runtime(&mut self, now: Moment, runtime: &Runtime) {
         match runtime {
-            Runtime::Started => self.restart(now),
+            Runtime::Started => self.started_anew(now),
             Runtime::Died { oom_killed, .. } => {
                 self.down_since_good = true;
                 if *oom_killed {

@@ -23,6 +23,10 @@ use super::verdict::Verdict;
 pub const INCIDENTS_SHOWN_MAX: usize = 200;
 /// Most ledger entries whose answer is awaited; beyond it an entry that fails is announced without its text.
 const PENDING_MAX: usize = 4096;
+/// Most entries of incidents that wait to be written again.
+const UNRECORDED_MAX: usize = 1024;
+/// How long an entry of an incident that could not be written waits for the next try.
+const RECORD_AGAIN_EVERY: Duration = Duration::from_secs(10);
 /// The clocks may drift apart this much between two inputs; beyond it the machine was suspended or a clock was set.
 const DRIFT_MAX: Duration = Duration::from_mins(1);
 
@@ -106,6 +110,9 @@ pub struct Watchdog {
     outputs: VecDeque<Output>,
     recent: VecDeque<Arc<Incident>>,
     pending: BTreeMap<Seq, LedgerEntry>,
+    /// Entries of incidents that could not be written yet.
+    unrecorded: VecDeque<LedgerEntry>,
+    record_again_at: Option<Moment>,
     seq: Seq,
     ids: IncidentId,
     started: Wall,
@@ -132,6 +139,8 @@ impl Watchdog {
             outputs: VecDeque::new(),
             recent: remembered.closed,
             pending: BTreeMap::new(),
+            unrecorded: VecDeque::new(),
+            record_again_at: None,
             seq: Seq::default(),
             ids: remembered.ids,
             started: now.wall,
@@ -150,14 +159,12 @@ impl Watchdog {
         match input {
             Input::Observed(id, sample) => self.observe(now, &id, &sample),
             Input::Recorded(seq) => drop(self.pending.remove(&seq)),
-            Input::RecordFailed(seq) => {
-                self.ledger_errors = self.ledger_errors.saturating_add(1);
-                if let Some(entry) = self.pending.remove(&seq) {
-                    self.outputs.push_back(Output::Announce(Event::RecordFailed(entry)));
-                }
-            }
+            Input::RecordFailed(seq) => self.record_failed(now, seq),
             Input::PolicyChanged(policy) => self.adopt(now, policy, BTreeMap::new()),
-            Input::DeadlinePassed => self.ask_all_due(now),
+            Input::DeadlinePassed => {
+                self.record_again(now);
+                self.ask_all_due(now);
+            }
         }
     }
 
@@ -169,7 +176,8 @@ impl Watchdog {
     /// Returns when to hand in `DeadlinePassed` at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        let due = self.schedule.next()?;
+        let again = self.record_again_at.map(|at| at.uptime);
+        let due = self.schedule.next().into_iter().chain(again).min()?;
         Some(self.last.after(due.saturating_sub(self.last.uptime)))
     }
 
@@ -269,18 +277,40 @@ impl Watchdog {
         self.outputs.push_back(Output::Record(self.seq, entry));
     }
 
+    fn record_failed(&mut self, now: Moment, seq: Seq) {
+        self.ledger_errors = self.ledger_errors.saturating_add(1);
+        let Some(entry) = self.pending.remove(&seq) else { return };
+        // What belongs to an incident must not be lost: a restart would forget it, or use its number twice.
+        if entry.fact.incident().is_some() && self.unrecorded.len() < UNRECORDED_MAX {
+            self.unrecorded.push_back(entry.clone());
+            self.record_again_at.get_or_insert(now.after(RECORD_AGAIN_EVERY));
+        }
+        self.outputs.push_back(Output::Announce(Event::RecordFailed(entry)));
+    }
+
+    fn record_again(&mut self, now: Moment) {
+        if self.record_again_at.is_some_and(|at| at.uptime <= now.uptime) {
+            self.record_again_at = None;
+            for entry in std::mem::take(&mut self.unrecorded) {
+                self.record(entry);
+            }
+        }
+    }
+
     fn ask_all_due(&mut self, now: Moment) {
         while let Some(id) = self.schedule.pop(now) {
             let Some(subject) = self.subjects.get_mut(&id) else { continue };
             let every = subject.watch.limits.poll_every;
             if !subject.slot.is_held(now) {
                 self.outputs.push_back(Output::Poll(id.clone(), Ask::Status));
-                if subject.wants_deep(now) {
-                    subject.slot.deep_asked = Some(now);
+                // Counted from the moment that was due: the one at which the driver woke jitters.
+                let due = subject.slot.due.unwrap_or(now);
+                if subject.wants_deep(due) {
+                    subject.slot.deep_asked = Some(due);
                     self.outputs.push_back(Output::Poll(id.clone(), Ask::Deep));
                 }
-                if subject.wants_qr(now) {
-                    subject.slot.qr_asked = Some(now);
+                if subject.wants_qr(due) {
+                    subject.slot.qr_asked = Some(due);
                     self.outputs.push_back(Output::Poll(id.clone(), Ask::Qr));
                 }
             }
@@ -292,7 +322,11 @@ impl Watchdog {
     /// Takes on a policy: new targets are watched, old ones keep what was seen of them, gone ones are closed.
     fn adopt(&mut self, now: Moment, policy: Policy, mut remembered: BTreeMap<TargetId, Memory>) {
         let mut subjects = std::mem::take(&mut self.subjects).into_map();
-        let gone: Vec<TargetId> = subjects.keys().filter(|id| !policy.targets.contains_key(*id)).cloned().collect();
+        let is_gone = |subject: &&Subject| {
+            let watch = policy.targets.get(subject.id());
+            watch.is_none_or(|watch| watch.whose != subject.watch.whose)
+        };
+        let gone: Vec<TargetId> = subjects.values().filter(is_gone).map(|subject| subject.id().clone()).collect();
         for id in gone {
             if let Some(mut subject) = subjects.remove(&id) {
                 self.schedule.remove(&id, &subject.slot);

@@ -106,7 +106,7 @@ pub(super) static CATALOGUE: [Declared; 25] = [
         "wa_watchdog_dropped_total",
         &["reason"],
         dropped,
-        "What was dropped because a limit was reached, by reason.",
+        "Orders and samples that came to nothing in the watchdog itself, by reason.",
     ),
     gauge(
         "wa_watchdog_config_last_reload_successful",

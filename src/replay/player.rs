@@ -33,6 +33,7 @@ impl Player {
     pub(super) fn new(targets: BTreeMap<TargetId, RecordingTarget>, together: Duration) -> Self {
         // A replay asks nobody: what came of asking stands in the recording.
         let watch = |target: &RecordingTarget| Watch {
+            whose: Arc::from(""),
             limits: Arc::new(target.limits.clone()),
             has_deep: false,
             has_qr: false,
@@ -134,7 +135,8 @@ fn pushed(read: Sample) -> Option<Sample> {
     match read {
         Sample::Poll { reply: Reply::Answer(answer), .. } => Some(Sample::Pushed(answer)),
         Sample::Poll {
-            reply: Reply::NoAnswer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. },
+            reply:
+                Reply::NoAnswer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. } | Reply::Unasked(_),
             ..
         }
         | Sample::Deep(_)

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::count::Counts;
 use super::{Clock, Endpoints, Poller};
 use crate::config::Target;
-use crate::engine::sample::Sample;
+use crate::engine::sample::{Reply, Sample, Word};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
 use crate::http::Http;
@@ -162,6 +163,12 @@ impl Turn {
             }
             Err(why) => {
                 self.counts.unasked.add();
+                // Whoever watches must not take the last answer for the present one.
+                let sample =
+                    Sample::Poll { reply: Reply::Unasked(Word::new(&why.to_string())), latency: Duration::ZERO };
+                if self.ask == Ask::Status && samples.try_send((self.line.id.clone(), sample)).is_err() {
+                    self.counts.queue_full.add();
+                }
                 if !told.swap(true, Ordering::Relaxed) {
                     let (id, ask, error): (_, _, &dyn Error) = (&self.line.id, self.ask, &why);
                     tracing::warn!(target_id = %id, ?ask, error, "a target cannot be asked; it is not said again until it can");

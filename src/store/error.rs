@@ -31,6 +31,12 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Another watchdog writes it.
+    #[error("another watchdog holds the ledger {path}; stop it, or set another [store] path")]
+    Held {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is none to read.
     #[error("there is no ledger at {path}; the daemon creates it when it first runs with this [store] path")]
     Missing {

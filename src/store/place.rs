@@ -1,7 +1,7 @@
 //! Where a ledger is kept, and how it is opened there.
 
 use std::fmt;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,21 @@ pub(super) enum Place {
 pub(super) struct FileId {
     device: u64,
     inode: u64,
+}
+
+/// Takes the lock beside a ledger. It ends with the file handle, however the process ends; the ledger's own file is left to
+/// SQLite's locks.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = PathBuf::from(name);
+    let create = |source| StoreError::Create { path: lock.clone(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(create)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Held { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(create(source)),
+    }
 }
 
 impl Place {

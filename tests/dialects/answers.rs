@@ -391,7 +391,11 @@ fn wppconnect_shows_its_code_in_the_status() {
     );
     let mark = |body: &str| match read("wppconnect", BARE, 200, body) {
         Reply::Answer(Answer { facts, .. }) => facts.qr,
-        other @ (Reply::NoAnswer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. }) => {
+        other @ (Reply::NoAnswer(_)
+        | Reply::Missing(_)
+        | Reply::Refused { .. }
+        | Reply::Throttled { .. }
+        | Reply::Unasked(_)) => {
             panic!("{other:?}")
         }
     };

@@ -50,6 +50,7 @@ pub(super) fn poll(name: &str, route: Route<'_>, heard: Heard<'_>) -> Reply {
 
 pub(super) fn show(reply: &Reply) -> String {
     match reply {
+        Reply::Unasked(why) => format!("unasked: {why}"),
         Reply::Answer(answer) => show_answer(answer),
         Reply::NoAnswer(failure) => format!("no answer: {failure}"),
         Reply::Missing(word) => format!("missing: {word}"),

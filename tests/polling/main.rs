@@ -80,7 +80,11 @@ async fn poll(target: Target) -> Reply {
 async fn failure(target: Target) -> Failure {
     match poll(target).await {
         Reply::NoAnswer(failure) => failure,
-        reply @ (Reply::Answer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. }) => {
+        reply @ (Reply::Answer(_)
+        | Reply::Missing(_)
+        | Reply::Refused { .. }
+        | Reply::Throttled { .. }
+        | Reply::Unasked(_)) => {
             panic!("{reply:?}")
         }
     }

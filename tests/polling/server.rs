@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Guide 1's service, well.
+/// A session service, well.
 pub(crate) const CONNECTED: &str = r#"{"connected":true,"hasQR":false}"#;
 
 /// What a connection does with its next request.

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use wa_watchdog::config::{Secret, Target};
 use wa_watchdog::engine::Ask;
+use wa_watchdog::engine::sample::Reply;
 use wa_watchdog::http::Http;
 use wa_watchdog::source::{Endpoints, Sources, Unasked};
 
@@ -115,6 +116,10 @@ async fn a_token_that_cannot_be_read_is_told_once_until_it_can() {
     }
     assert_eq!(told(), 1, "{}", log.text());
     assert!(log.text().contains("target_id=acme") && log.text().contains("No such file"), "{}", log.text());
+    for _ in 0..3 {
+        let (_, sample) = seen.try_recv().unwrap();
+        assert!(matches!(sample, wa_watchdog::engine::Sample::Poll { reply: Reply::Unasked(_), .. }), "{sample:?}");
+    }
     assert!(seen.try_recv().is_err());
 
     fs::write(&path, "second-77c0").unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::{Fact, Seq};
 use wa_watchdog::engine::policy::Limits;
 use wa_watchdog::engine::sample::SessionState;
@@ -28,10 +29,10 @@ fn a_pattern_that_turns_out_to_be_another_stays_one_incident() {
     check(
         "every 30s
          connected x2
-         gone x5
+         gone x6
          conflict x3",
-        "3 min unreachable: no answer 5 times in 2 min (newest: 5 × connection refused); limit is 3 in 1 min 40 s -> restart
-         4 min 30 s becomes conflict: the gateway says that another client took the session (\"CONFLICT\"), for 1 min since 09:03:30; limit is 1 min -> notify",
+        "3 min 30 s unreachable: no answer 6 times in 2 min 30 s (newest: 6 × connection refused); limit is 3 in 2 min 10 s -> restart
+         5 min becomes conflict: the gateway says that another client took the session (\"CONFLICT\"), for 1 min since 09:04:00; limit is 1 min -> notify",
     );
 }
 
@@ -108,10 +109,10 @@ fn a_session_that_is_stopped_on_purpose_closes_its_incident() {
     check(
         "every 30s
          connected
-         gone x5
+         gone x6
          stopped x6",
-        "2 min 30 s unreachable: no answer 5 times in 2 min (newest: 5 × connection refused); limit is 3 in 1 min 40 s -> restart
-         5 min 30 s unreachable stopped after 3 min",
+        "3 min unreachable: no answer 6 times in 2 min 30 s (newest: 6 × connection refused); limit is 3 in 2 min 10 s -> restart
+         6 min unreachable stopped after 3 min",
     );
 }
 
@@ -150,6 +151,66 @@ fn the_view_says_what_is_still_missing() {
         said.contains(&String::from("suspect never_ready: not usable and no scan wanted for 2 min; it takes 5 min")),
         "{said:?}"
     );
+}
+
+#[test]
+fn what_only_the_log_saw_is_a_transition_too() {
+    check(
+        "every 20s
+         connected x6
+         log conflict
+         connected x4
+         log linked
+         connected x3
+         log conflict
+         connected x6
+         log ready
+         connected x40",
+        "3 min conflict: its log says that another client took the session (\"line: conflict\"), for 1 min since 09:02:00; limit is 1 min -> notify
+         12 min 20 s conflict recovered after 9 min 20 s",
+    );
+}
+
+#[test]
+fn a_target_that_cannot_be_asked_is_not_taken_for_well() {
+    let mut play = Play::new(Limits::default());
+    play.script("connected x4\n unasked x2");
+    let view = play.view();
+    assert_eq!((view.up, view.verdict.as_str()), (None, "suspect"));
+    play.script("connected");
+    assert_eq!((play.view().up, play.view().verdict.as_str()), (Some(true), "healthy"));
+}
+
+#[test]
+fn a_session_that_nobody_asked_to_connect_does_not_hold_its_gateways_incident_open() {
+    check(
+        "every 30s
+         gone x6
+         idle x7",
+        "2 min 30 s unreachable: no answer 6 times in 2 min 30 s (newest: 6 × connection refused); limit is 3 in 2 min 10 s -> restart
+         5 min 30 s unreachable recovered after 3 min",
+    );
+}
+
+#[test]
+fn the_remedy_of_an_open_incident_stays_fitting() {
+    let mut play = Play::new(Limits::default());
+    play.script("connected x4\n disconnected\n log logout");
+    assert_eq!(play.view().open[0].remedy, Remedy::Reconnect);
+    play.script("scan x2");
+    assert_eq!(play.view().open[0].remedy, Remedy::Notify);
+}
+
+#[test]
+fn an_incident_that_could_not_be_written_is_written_again() {
+    let mut play = Play::new(Limits::default());
+    play.script("connected x4");
+    play.observe_unrecorded("logged_out x2");
+    assert!(play.ledger.iter().all(|entry| entry.fact.kind() != "incident_opened"));
+    play.now = play.now.after(Duration::from_secs(20));
+    play.watchdog.handle(play.now, Input::DeadlinePassed);
+    play.script("logged_out");
+    assert!(play.ledger.iter().any(|entry| entry.fact.kind() == "incident_opened"));
 }
 
 #[test]

@@ -46,6 +46,7 @@ struct Play {
     said: Vec<String>,
     ledger: Vec<LedgerEntry>,
     counter: u64,
+    is_disk_full: bool,
 }
 
 impl Play {
@@ -54,7 +55,17 @@ impl Play {
         let now = Moment { uptime: Duration::from_secs(1000), wall };
         let watchdog = Watchdog::restore(policy(&limits), &[], now);
         let (said, ledger) = (Vec::new(), Vec::new());
-        Self { watchdog, limits, now, start: wall, every: Duration::from_secs(15), said, ledger, counter: 0 }
+        Self {
+            watchdog,
+            limits,
+            now,
+            start: wall,
+            every: Duration::from_secs(15),
+            said,
+            ledger,
+            counter: 0,
+            is_disk_full: false,
+        }
     }
 
     fn script(&mut self, script: &str) {
@@ -97,9 +108,19 @@ impl Play {
         self.drain();
     }
 
+    /// Plays a script while the ledger cannot be written.
+    fn observe_unrecorded(&mut self, script: &str) {
+        self.is_disk_full = true;
+        self.script(script);
+        self.is_disk_full = false;
+    }
+
     fn drain(&mut self) {
         while let Some(output) = self.watchdog.poll_output() {
             match output {
+                Output::Record(seq, _) if self.is_disk_full => {
+                    self.watchdog.handle(self.now, Input::RecordFailed(seq));
+                }
                 Output::Record(seq, entry) => {
                     self.ledger.push(entry);
                     self.watchdog.handle(self.now, Input::Recorded(seq));
@@ -188,6 +209,7 @@ fn sample(what: &str, counter: u64, now: Wall) -> Sample {
         "missing" => poll(Reply::Missing(Word::new("Session not found"))),
         "refused" => poll(Reply::Refused { status: 401, of_session: false }),
         "key_refused" => poll(Reply::Refused { status: 401, of_session: true }),
+        "unasked" => poll(Reply::Unasked(Word::new("the token cannot be read"))),
         "throttled" => poll(Reply::Throttled { retry_after: None }),
         "timeout" => fails(Failure::Timeout),
         "gone" => fails(Failure::ConnectionRefused),

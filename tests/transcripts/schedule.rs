@@ -1,10 +1,9 @@
 //! When the engine asks for what.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use wa_watchdog::engine::policy::{Limits, Policy, TOGETHER, Watch};
+use wa_watchdog::engine::policy::{Policy, TOGETHER, Watch};
 use wa_watchdog::engine::sample::{Answer, Deep, Reply, SessionState};
 use wa_watchdog::engine::{Ask, Input, Moment, Output, Sample, TargetId, Watchdog};
 
@@ -117,7 +116,7 @@ fn state(state: SessionState) -> Answer {
 }
 
 fn policy(targets: usize, probes: bool) -> Policy {
-    let watch = Watch { limits: Arc::new(Limits::default()), has_deep: probes, has_qr: probes, has_status: true };
+    let watch = Watch { has_deep: probes, has_qr: probes, ..Watch::default() };
     let named = |n: usize| (TargetId::new(&format!("t{n}")).expect("a name"), watch.clone());
     Policy { targets: (0..targets).map(named).collect::<BTreeMap<_, _>>(), together: TOGETHER }
 }

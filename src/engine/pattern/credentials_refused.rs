@@ -1,11 +1,16 @@
 //! The watchdog's own credentials are refused: a matter of configuration, never of the session.
 
-use super::{Case, Finding, ends};
+use super::{Case, Finding, Lack, ends};
 use crate::engine::evidence::Evidence;
 use crate::engine::moment::words;
 
 /// Judges whether our credentials are wrong.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
+    if case.timeline.unasked.is_some() {
+        return Finding::Partly(Lack::Proof {
+            what: "the watchdog cannot ask (its token cannot be read, or it ran short): see its log",
+        });
+    }
     let limits = &case.limits.credentials_refused;
     Finding::of_streak("a refusal of our credentials", &case.timeline.refused, limits.times_min, limits.lasts)
 }

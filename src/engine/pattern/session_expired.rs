@@ -125,7 +125,8 @@ fn way<'a>(case: &Case<'a>) -> Option<Way<'a>> {
     if !timeline.ever_good {
         return None;
     }
-    if let Some(first) = timeline.scan.since().filter(|_| timeline.scan.is_shown) {
+    if let Some(first) = timeline.scan.since().filter(|_| timeline.scan.is_shown && timeline.scanned_since().is_none())
+    {
         return Some(Way::WantsScan(first));
     }
     current.filter(|run| matches!(run.seen.effort, Effort::GaveUp | Effort::Idle)).map(Way::GaveUp)

@@ -50,9 +50,12 @@ impl Activity {
     /// Folds in an answer's counters.
     pub fn observe(&mut self, now: Moment, answer: &Answer, limits: &SilentSession) {
         let facts = &answer.facts;
-        if facts.last_message.is_none() && facts.messages.is_none() {
+        let counts = facts.last_message.is_some() || facts.messages.is_some();
+        // Messages may be told of by themselves: then any answer shows that nothing came meanwhile.
+        if !counts && self.moved.is_none() {
             return;
         }
+        let is_first = self.seen.is_none();
         self.seen = Some(now);
         if answer.state != SessionState::Connected {
             // Nothing can pass: the clock starts anew with the connection.
@@ -60,7 +63,6 @@ impl Activity {
         }
         let newer = facts.last_message.filter(|at| self.last_message.is_none_or(|before| before < *at));
         let grew = facts.messages.is_some_and(|count| self.messages.is_some_and(|before| before < count));
-        let is_first = self.last_message.is_none() && self.messages.is_none();
         self.last_message = newer.or(self.last_message);
         self.messages = facts.messages.or(self.messages);
         if is_first {
@@ -69,7 +71,7 @@ impl Activity {
         } else if newer.is_some() || grew {
             self.moved(now, newer.unwrap_or(now.wall));
         } else if self.is_night(now, facts.local_hour, &limits.night) {
-            self.still_since = Some(now);
+            self.hold_still_from(now);
         }
     }
 
