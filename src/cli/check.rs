@@ -11,8 +11,7 @@ use super::site::{Site, list};
 use super::{Format, Outcome, block_on, print};
 use crate::config::{Problem, Settings, Target};
 use crate::driver::clock;
-use crate::engine::Sample;
-use crate::engine::sample::{Reply, SessionState};
+use crate::engine::sample::SessionState;
 use crate::http::Http;
 use crate::source::{Endpoints, Poller};
 
@@ -121,8 +120,8 @@ async fn ask(poller: Poller, target: Arc<Target>) -> (String, bool, Vec<String>)
     let name = target.id.to_string();
     match ask_all(&poller, &Endpoints::of(target)).await {
         Ok(heard) => {
-            let is_good = matches!(heard.first(), Some((_, Sample::Poll { reply: Reply::Answer(answer), .. }))
-                if answer.state != SessionState::Unknown);
+            let answer = heard.first().and_then(|(_, sample)| sample.answer());
+            let is_good = answer.is_some_and(|answer| answer.state != SessionState::Unknown);
             (name, is_good, heard.iter().flat_map(|(ask, sample)| tell(*ask, sample)).collect())
         }
         Err(error) => (name, false, vec![error.to_string()]),

@@ -70,17 +70,7 @@ pub(super) async fn ask_all(poller: &Poller, endpoints: &Endpoints) -> Result<Ve
 }
 
 fn state(sample: &Sample) -> Option<SessionState> {
-    match sample {
-        Sample::Poll { reply: Reply::Answer(answer), .. } => Some(answer.state),
-        Sample::Poll { .. }
-        | Sample::Deep(_)
-        | Sample::Qr(_)
-        | Sample::Memory(_)
-        | Sample::Signal(_)
-        | Sample::Pushed(_)
-        | Sample::Activity
-        | Sample::Runtime(_) => None,
-    }
+    sample.answer().map(|answer| answer.state)
 }
 
 /// Tells a sample in words, a line a fact. Also `check --live` speaks so.

@@ -40,6 +40,14 @@ pub enum Sample {
     Runtime(Runtime),
 }
 
+impl Sample {
+    /// Returns the answer of a poll that was understood.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        if let Self::Poll { reply: Reply::Answer(answer), .. } = self { Some(answer) } else { None }
+    }
+}
+
 /// What came of asking the status endpoint once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {

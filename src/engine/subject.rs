@@ -194,11 +194,6 @@ impl Subject {
         Arc::clone(self.view.get_or_init(|| Arc::new(view::show(self))))
     }
 
-    /// Forgets the view that was shown last, for a change that no sample made.
-    pub fn touch(&mut self) {
-        self.view.take();
-    }
-
     fn book(&mut self, lane: Lane) -> &mut Book {
         match lane {
             Lane::Session => &mut self.session,

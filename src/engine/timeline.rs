@@ -66,8 +66,8 @@ pub struct Timeline {
     pub down_since_good: bool,
     /// The last reply to a status poll was an answer or at least an answer's kin; none before the first, and while it is not asked.
     pub up: Option<bool>,
-    /// Why the watchdog cannot ask, while it cannot.
-    pub unasked: Option<Word>,
+    /// The watchdog cannot ask, by its own fault.
+    pub is_unasked: bool,
     /// When the service or session started, by its own word.
     pub started: Option<Wall>,
     /// Its version, by its own word.
@@ -100,7 +100,7 @@ impl Timeline {
             steady: None,
             down_since_good: false,
             up: None,
-            unasked: None,
+            is_unasked: false,
             started: None,
             version: None,
             last_sample: None,
@@ -175,19 +175,8 @@ impl Timeline {
     }
 
     fn observe_reply(&mut self, now: Moment, reply: &Reply, limits: &Limits) {
-        self.up = match reply {
-            Reply::Unasked(_) => None,
-            Reply::NoAnswer(_) => Some(false),
-            Reply::Answer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. } => Some(true),
-        };
-        self.unasked = match reply {
-            Reply::Unasked(why) => Some(why.clone()),
-            Reply::NoAnswer(_)
-            | Reply::Answer(_)
-            | Reply::Missing(_)
-            | Reply::Refused { .. }
-            | Reply::Throttled { .. } => None,
-        };
+        self.up = Some(true);
+        self.is_unasked = false;
         match reply {
             Reply::Answer(answer) => {
                 self.answered(limits);
@@ -196,7 +185,10 @@ impl Timeline {
                 self.refused_session.clear();
                 self.observe_answer(now, answer, limits);
             }
-            Reply::NoAnswer(failure) => self.observe_failure(now, *failure),
+            Reply::NoAnswer(failure) => {
+                self.up = Some(false);
+                self.observe_failure(now, *failure);
+            }
             Reply::Missing(word) => {
                 self.answered(limits);
                 self.refused.clear();
@@ -213,7 +205,11 @@ impl Timeline {
                 if *of_session && self.ever_good { &mut self.refused_session } else { &mut self.refused }.add(now);
             }
             Reply::Throttled { .. } => self.answered(limits),
-            Reply::Unasked(_) => self.steady = None,
+            Reply::Unasked(_) => {
+                self.up = None;
+                self.is_unasked = true;
+                self.steady = None;
+            }
         }
     }
 
@@ -321,7 +317,7 @@ impl Timeline {
         let seen =
             Seen { state: signal.state, phase: signal.phase, effort: Effort::Trying, word: Some(signal.line.clone()) };
         // A transition that only the log saw is one too: an incident may not close on a status that lagged behind.
-        let is_news = self.log.fresh().is_none_or(|run| run.seen.state != seen.state || run.seen.phase != seen.phase);
+        let is_news = self.log.fresh().is_none_or(|run| !run.seen.is_same(&seen));
         if is_news {
             self.steady = self.steady.map(|_| now);
         }

@@ -11,7 +11,7 @@ use crate::config::RecordingTarget;
 use crate::dialect::Route;
 use crate::engine::moment::{Moment, Wall};
 use crate::engine::policy::{Policy, Watch};
-use crate::engine::sample::{Reply, Sample};
+use crate::engine::sample::Sample;
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::{Ask, Event, Input, Output, Watchdog};
 
@@ -122,7 +122,7 @@ fn sample(target: &RecordingTarget, seen: &Observation<'_>) -> Option<Sample> {
     };
     match &seen.seen {
         Seen::Asked(ask, call) => Some(read(*ask, call)),
-        Seen::Pushed(call) => pushed(read(Ask::Status, call)),
+        Seen::Pushed(call) => pushed(&read(Ask::Status, call)),
         Seen::Memory(memory) => Some(Sample::Memory(*memory)),
         Seen::Log(line) => target.dialect.read_log(line).map(Sample::Signal),
         Seen::Activity => Some(Sample::Activity),
@@ -131,20 +131,6 @@ fn sample(target: &RecordingTarget, seen: &Observation<'_>) -> Option<Sample> {
 }
 
 /// Returns a pushed status as such. What was pushed and not understood proves nothing: nobody waited for it.
-fn pushed(read: Sample) -> Option<Sample> {
-    match read {
-        Sample::Poll { reply: Reply::Answer(answer), .. } => Some(Sample::Pushed(answer)),
-        Sample::Poll {
-            reply:
-                Reply::NoAnswer(_) | Reply::Missing(_) | Reply::Refused { .. } | Reply::Throttled { .. } | Reply::Unasked(_),
-            ..
-        }
-        | Sample::Deep(_)
-        | Sample::Qr(_)
-        | Sample::Memory(_)
-        | Sample::Signal(_)
-        | Sample::Pushed(_)
-        | Sample::Activity
-        | Sample::Runtime(_) => None,
-    }
+fn pushed(read: &Sample) -> Option<Sample> {
+    read.answer().cloned().map(Sample::Pushed)
 }

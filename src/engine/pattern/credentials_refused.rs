@@ -6,7 +6,7 @@ use crate::engine::moment::words;
 
 /// Judges whether our credentials are wrong.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
-    if case.timeline.unasked.is_some() {
+    if case.timeline.is_unasked {
         return Finding::Partly(Lack::Proof {
             what: "the watchdog cannot ask (its token cannot be read, or it ran short): see its log",
         });

@@ -75,7 +75,7 @@ impl Seen {
     }
 
     /// Tells whether two samples showed the same; words may differ unless they are all that is known.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         let is_known = self.state != SessionState::Unknown;
         self.state == other.state
             && self.phase == other.phase
