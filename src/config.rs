@@ -4,6 +4,7 @@
 //! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
 
 mod dialects;
+mod hook;
 mod nearest;
 mod node;
 mod policy;
@@ -32,6 +33,8 @@ pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
+pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
+use crate::engine::ladder::Remedy;
 use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;
 
@@ -48,6 +51,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How each target is asked, by name; the same names as in `policy.targets`.
     pub targets: BTreeMap<TargetId, Arc<Target>>,
+    /// Where announcements go.
+    pub notifiers: Vec<Notifier>,
     /// What can be meant, and rarely is.
     pub warnings: Vec<Problem>,
 }
@@ -57,6 +62,8 @@ pub struct Settings {
 pub struct Server {
     /// Where metrics and API are served.
     pub listen: SocketAddr,
+    /// What operator calls must carry; without one they are taken on loopback alone.
+    pub token: Option<Secret>,
 }
 
 /// The ledger.
@@ -89,6 +96,8 @@ pub struct Target {
     pub body_bytes_max: usize,
     /// The page on which a person scans the QR code.
     pub qr_page: Option<String>,
+    /// How each remedy is carried out.
+    pub hooks: BTreeMap<Remedy, Arc<Hook>>,
 }
 
 /// Where a secret is read at each use, so that it can be rotated without a restart.

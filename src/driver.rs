@@ -216,6 +216,7 @@ impl Turn {
             match order {
                 Output::Poll(target, ask) => self.sources.ask(&target, ask),
                 Output::Record(seq, entry) => self.record(seq, entry),
+                Output::Run(_) | Output::Answer(..) => {}
                 Output::Announce(event) => {
                     let now = (self.clock)();
                     journal::write(now.wall, &event, &self.ledger_fault);

@@ -10,6 +10,8 @@
 //! 3. answer every `Record` with `Recorded` or `RecordFailed`;
 //! 4. when the deadline has come and nothing else happened, hand in `DeadlinePassed`.
 
+pub mod attempt;
+pub mod command;
 pub mod evidence;
 pub mod explain;
 pub mod fleet;
@@ -18,13 +20,16 @@ pub mod ladder;
 pub mod ledger;
 pub mod moment;
 pub mod pattern;
+pub mod plan;
 pub mod policy;
+pub mod refusal;
 pub mod roster;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;
 pub mod subject;
 pub mod target;
+pub mod tell;
 pub mod timeline;
 pub mod verdict;
 pub mod watchdog;

@@ -113,6 +113,7 @@ fn sentence(entry: &LedgerEntry, colours: bool) -> String {
             Green,
             format!("incident {incident} closed, {pattern} {} after {}", how.as_str(), words(entry.at.since(*opened))),
         ),
+        _ => (Dim, String::new()),
     };
     format!("{}  {}  {}", entry.at, entry.target, print::ink(&what, ink, colours))
 }

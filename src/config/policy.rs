@@ -9,7 +9,7 @@ use super::unit;
 use crate::engine::ladder::{Ladder, Remedy};
 use crate::engine::pattern::Pattern;
 use crate::engine::policy::{
-    Conflict, CredentialsRefused, Limits, MemoryPressure, NeverReady, Night, Repeated404, SessionExpired,
+    AttemptLimits, Budget, Conflict, Cooldown, HandOffLimits, CredentialsRefused, Limits, MemoryPressure, NeverReady, Night, Repeated404, SessionExpired,
     SilentSession, StateLoop, StuckQr, Unreachable,
 };
 
@@ -86,14 +86,47 @@ const TOP: &[Key] = keys!(Limits {
     settle: Span,
     steady: Span,
     gap: Span,
-} and conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session,
+    quiet_hours: Night,
+} and budget, cooldown, attempt, hand_off, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session,
       memory_pressure, credentials_refused);
+
+/// The keys of what is done, by section.
+const CARE: [(&str, &[Key]); 4] = [
+    (
+        "budget",
+        keys!(Budget at budget {
+            reconnects_hourly: Count(TIMES_MAX),
+            reconnects_daily: Count(TIMES_MAX),
+            restarts_hourly: Count(TIMES_MAX),
+            restarts_daily: Count(TIMES_MAX),
+            reset_every: Span,
+            resets_daily: Count(TIMES_MAX),
+            resets_weekly: Count(TIMES_MAX),
+            gives_up_after: Count(TIMES_MAX),
+        }),
+    ),
+    ("cooldown", keys!(Cooldown at cooldown { first: Span, longest: Span })),
+    (
+        "attempt",
+        keys!(AttemptLimits at attempt {
+            reconnect_helps_in: Span,
+            restart_helps_in: Span,
+            again_after: Span,
+            approval_for: Span,
+            resume_within: Span,
+        }),
+    ),
+    (
+        "hand_off",
+        keys!(HandOffLimits at hand_off { after: Span, round: Span, window: Span, remind_every: Span, qr_within: Span }),
+    ),
+];
 
 /// The keys of each pattern.
 const PATTERNS: [(Pattern, &[Key]); 10] = [
     (
         Pattern::Conflict,
-        keys!(Conflict at conflict { lasts: Span, times_min: Count(CONFLICTS_MAX), within: Span, ladder: Ladder }),
+        keys!(Conflict at conflict { lasts: Span, times_min: Count(CONFLICTS_MAX), within: Span, act_after: Span, ladder: Ladder }),
     ),
     (
         Pattern::SessionExpired,
@@ -181,6 +214,7 @@ impl Thresholds {
 pub(super) fn is_key(name: &str) -> bool {
     matches!(name, "timeout" | "body_max")
         || TOP.iter().any(|key| key.name == name)
+        || CARE.iter().any(|(section, _)| *section == name)
         || PATTERNS.iter().any(|(pattern, _)| pattern.as_str() == name)
 }
 
@@ -197,6 +231,13 @@ pub(super) fn read(section: &mut Section, report: &mut Report, base: &Thresholds
     if let Some(item) = section.take("body_max") {
         let bytes = item.size(report, BODY_BYTES);
         read.body_bytes_max = bytes.and_then(|bytes| usize::try_from(bytes).ok()).or(read.body_bytes_max);
+    }
+    for (name, keys) in CARE {
+        let Some(mut own) = section.take_section(report, name) else { continue };
+        for key in keys {
+            key.read(&mut own, report, None, &mut read.limits);
+        }
+        own.finish(report);
     }
     for (pattern, keys) in PATTERNS {
         let Some(mut own) = section.take_section(report, pattern.as_str()) else { continue };

@@ -68,9 +68,9 @@ pub(super) fn read_tree(
     let dialects = Dialects::new(base_dir);
     let reader = Reader { report: &mut report, base_dir, env, dialects, thresholds: &thresholds, shared: Vec::new() };
     let (watched, targets) = targets(reader, items);
-    let policy = Policy { targets: watched, together };
+    let policy = Policy { targets: watched, together, ..Policy::default() };
     let limits = thresholds.limits;
-    let settings = Settings { server, store, policy, limits, targets, warnings: Vec::new() };
+    let settings = Settings { server, store, policy, limits, targets, notifiers: Vec::new(), warnings: Vec::new() };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }
@@ -96,7 +96,7 @@ fn server(root: &mut Section, report: &mut Report) -> Server {
         listen = section.take("listen").and_then(|item| item.word(report, address, "an address to listen at", hint));
         section.finish(report);
     }
-    Server { listen: listen.unwrap_or(LISTEN_DEFAULT) }
+    Server { listen: listen.unwrap_or(LISTEN_DEFAULT), token: None }
 }
 
 fn store(root: &mut Section, report: &mut Report, base_dir: &Path) -> Store {

@@ -100,6 +100,7 @@ impl Narrator {
             Event::RecordFailed(entry) => {
                 format!("{}: the ledger could not be written ({})", entry.target, entry.fact.kind())
             }
+            _ => return None,
         };
         Some(format!("{}  {told}", clock(elapsed)))
     }

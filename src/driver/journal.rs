@@ -38,5 +38,6 @@ pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
         Event::RecordFailed(entry) => tracing::error!(
             target = %entry.target, kind = entry.fact.kind(), cause = ledger_fault, "a ledger entry could not be written"
         ),
+        _ => {}
     }
 }

@@ -30,7 +30,7 @@ impl Fleet {
         let since = now.uptime.saturating_sub(together);
         let recent = self.open.range((since, IncidentId::default())..).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        FleetView { targets: count(targets), failing: count(self.open.len()), turned_bad_together: count(recent) }
+        FleetView { targets: count(targets), failing: count(self.open.len()), turned_bad_together: count(recent), ..FleetView::default() }
     }
 }
 

@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::{Act, AttemptId, Outcome, RunEnd, StepEnd};
+use super::command::OperatorCommand;
 use super::evidence::Evidence;
 use super::incident::{Closing, IncidentId};
 use super::ladder::Remedy;
 use super::moment::Wall;
 use super::pattern::Pattern;
+use super::plan::StepName;
+use super::refusal::Refusal;
 use super::sample::{SessionState, Word};
 use super::target::TargetId;
 
@@ -19,7 +23,7 @@ pub struct Seq(pub u64);
 pub struct LedgerEntry {
     /// When it happened.
     pub at: Wall,
-    /// To whom.
+    /// To whom; [`TargetId::all`] where it is about all of them.
     pub target: TargetId,
     /// What happened.
     #[serde(flatten)]
@@ -83,6 +87,165 @@ pub enum Fact {
         /// Why it closed.
         how: Closing,
     },
+    /// An attempt will be made: durable before anything of it runs.
+    Intended {
+        /// Its number.
+        attempt: AttemptId,
+        /// The incident that it shall end; absent where a person ordered it without one.
+        incident: Option<IncidentId>,
+        /// What is wrong.
+        pattern: Option<Pattern>,
+        /// What is to be done.
+        remedy: Remedy,
+        /// Whether that destroys the session.
+        destroys: bool,
+        /// Stands for the plan; a run is continued with the same one only.
+        plan: u64,
+        /// Why: the evidence, or the reason that a person gave.
+        reason: String,
+        /// Who ordered or released it; absent where the watchdog decided alone.
+        by: Option<Word>,
+    },
+    /// A step of an attempt begins: durable before it does.
+    StepStarted {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its incident.
+        incident: Option<IncidentId>,
+        /// The step.
+        step: StepName,
+        /// What is done with it.
+        act: Act,
+        /// How often that was begun before.
+        retry: u32,
+    },
+    /// A step of an attempt ended.
+    StepEnded {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its incident.
+        incident: Option<IncidentId>,
+        /// The step.
+        step: StepName,
+        /// What was done with it.
+        act: Act,
+        /// What came of it.
+        end: StepEnd,
+    },
+    /// The run of an attempt ended.
+    RunEnded {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its incident.
+        incident: Option<IncidentId>,
+        /// How.
+        end: RunEnd,
+        /// Whether it counts for budgets: something of it ran.
+        spent: bool,
+        /// Why it ended so.
+        note: Option<Word>,
+    },
+    /// It is known what came of an attempt.
+    Verified {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its incident.
+        incident: Option<IncidentId>,
+        /// What came of it.
+        outcome: Outcome,
+        /// Why that is believed.
+        note: Option<Word>,
+    },
+    /// A remedy that was due was not carried out. The first of a kind in an incident is written at once; the rest are folded into one
+    /// entry when it closes.
+    Refused {
+        /// The incident.
+        incident: Option<IncidentId>,
+        /// What was due.
+        remedy: Remedy,
+        /// Why not.
+        reason: Refusal,
+        /// The same in words.
+        why: String,
+        /// How often.
+        times: u64,
+    },
+    /// A person is asked to release an attempt.
+    Proposed {
+        /// The number under which it can be released, once.
+        attempt: AttemptId,
+        /// The incident.
+        incident: Option<IncidentId>,
+        /// What would be done.
+        remedy: Remedy,
+        /// Stands for the plan that would be released.
+        plan: u64,
+        /// Until when.
+        until: Wall,
+    },
+    /// A person ordered something.
+    Commanded {
+        /// What, who and why.
+        #[serde(flatten)]
+        command: OperatorCommand,
+    },
+    /// A person is asked to scan a QR code, or is not asked any more.
+    HandedOff {
+        /// The incident, if one is open.
+        incident: Option<IncidentId>,
+        /// What became of it.
+        scan: ScanNews,
+        /// When the code that is shown ends.
+        deadline: Option<Wall>,
+    },
+    /// The service was restarted by somebody else.
+    ForeignRestart,
+    /// The service runs another version than before.
+    VersionChanged {
+        /// The version before.
+        from: Option<Word>,
+        /// The version from here on.
+        to: Word,
+    },
+    /// Many targets turned bad together, or no longer.
+    Storm {
+        /// Whether it began.
+        on: bool,
+        /// How many turned bad.
+        bad: u32,
+        /// How many were well.
+        well: u32,
+    },
+}
+
+/// What became of asking a person to scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanNews {
+    /// A scan is wanted.
+    Wanted,
+    /// A new round of codes is shown, or it is still wanted after a long time.
+    Reminder,
+    /// The session is connected.
+    Done,
+    /// Nobody scanned in time.
+    Expired,
+    /// No code is shown any more, and the session is not connected.
+    Withdrawn,
+}
+
+impl ScanNews {
+    /// Returns the word used in ledger, API and notifications.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::Reminder => "reminder",
+            Self::Done => "done",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
 }
 
 impl Fact {
@@ -95,6 +258,18 @@ impl Fact {
             Self::IncidentOpened { .. } => "incident_opened",
             Self::PatternChanged { .. } => "pattern_changed",
             Self::IncidentClosed { .. } => "incident_closed",
+            Self::Intended { .. } => "intended",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepEnded { .. } => "step_ended",
+            Self::RunEnded { .. } => "run_ended",
+            Self::Verified { .. } => "verified",
+            Self::Refused { .. } => "refused",
+            Self::Proposed { .. } => "proposed",
+            Self::Commanded { .. } => "commanded",
+            Self::HandedOff { .. } => "handed_off",
+            Self::ForeignRestart => "foreign_restart",
+            Self::VersionChanged { .. } => "version_changed",
+            Self::Storm { .. } => "storm",
         }
     }
 
@@ -102,10 +277,47 @@ impl Fact {
     #[must_use]
     pub fn incident(&self) -> Option<IncidentId> {
         match self {
-            Self::StateChanged { .. } | Self::VerdictChanged { .. } => None,
+            Self::StateChanged { .. }
+            | Self::VerdictChanged { .. }
+            | Self::Commanded { .. }
+            | Self::ForeignRestart
+            | Self::VersionChanged { .. }
+            | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
             | Self::IncidentClosed { incident, .. } => Some(*incident),
+            Self::Intended { incident, .. }
+            | Self::StepStarted { incident, .. }
+            | Self::StepEnded { incident, .. }
+            | Self::RunEnded { incident, .. }
+            | Self::Verified { incident, .. }
+            | Self::Refused { incident, .. }
+            | Self::Proposed { incident, .. }
+            | Self::HandedOff { incident, .. } => *incident,
+        }
+    }
+
+    /// Returns the attempt that it belongs to.
+    #[must_use]
+    pub fn attempt(&self) -> Option<AttemptId> {
+        match self {
+            Self::Intended { attempt, .. }
+            | Self::StepStarted { attempt, .. }
+            | Self::StepEnded { attempt, .. }
+            | Self::RunEnded { attempt, .. }
+            | Self::Verified { attempt, .. }
+            | Self::Proposed { attempt, .. } => Some(*attempt),
+            Self::StateChanged { .. }
+            | Self::VerdictChanged { .. }
+            | Self::IncidentOpened { .. }
+            | Self::PatternChanged { .. }
+            | Self::IncidentClosed { .. }
+            | Self::Refused { .. }
+            | Self::Commanded { .. }
+            | Self::HandedOff { .. }
+            | Self::ForeignRestart
+            | Self::VersionChanged { .. }
+            | Self::Storm { .. } => None,
         }
     }
 }

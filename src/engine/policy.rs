@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ladder::{Ladder, Remedy};
+use super::plan::Plan;
 use super::target::TargetId;
 
 /// What is watched, and how strictly.
@@ -14,6 +15,55 @@ pub struct Policy {
     pub targets: BTreeMap<TargetId, Watch>,
     /// Targets that turn bad within this time of each other turned bad together.
     pub together: Duration,
+    /// What holds for all targets taken together.
+    pub fleet: FleetLimits,
+}
+
+/// What holds for all targets taken together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetLimits {
+    /// A storm takes at least this many targets that turned bad together …
+    pub storm_targets: u32,
+    /// … and this share of those that were well, in percent.
+    pub storm_percent: u8,
+    /// How long a storm is waited out after its condition ended.
+    pub storm_exit: Duration,
+    /// After it targets are released over this time, each at its own place, so that they do not all begin at once.
+    pub storm_jitter: Duration,
+    /// Attempts under way at once, in all host groups together.
+    pub attempts: u32,
+    /// Restarts of all targets within an hour.
+    pub restarts_hourly: u32,
+    /// Resets of all targets within 24 hours.
+    pub resets_daily: u32,
+}
+
+/// What the watchdog may do about a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Decide and tell, and never act.
+    #[default]
+    Observe,
+    /// Ask a person to release each attempt.
+    Approve,
+    /// Act.
+    Act,
+}
+
+impl Mode {
+    /// Every mode, most careful first.
+    pub const ALL: [Self; 3] = [Self::Observe, Self::Approve, Self::Act];
+
+    /// Returns the word used in configuration, API and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Approve => "approve",
+            Self::Act => "act",
+        }
+    }
 }
 
 /// One watched target.
@@ -29,6 +79,14 @@ pub struct Watch {
     pub has_qr: bool,
     /// Whether its status endpoint is asked at all; a target may live on memory or pushes alone.
     pub has_status: bool,
+    /// What may be done about it.
+    pub mode: Mode,
+    /// How each remedy would be carried out; one that is absent has no hook.
+    pub plans: BTreeMap<Remedy, Arc<Plan>>,
+    /// Whether the link to the phone survives a restart. Where it does not, a restart is guarded and budgeted as a reset.
+    pub restart_keeps_session: bool,
+    /// The host group in which only one attempt is made at a time.
+    pub group: Arc<str>,
 }
 
 /// Every threshold of one target. The defaults are the tables of failures and their evidence; none is tuned to a recording.
@@ -46,6 +104,16 @@ pub struct Limits {
     pub steady: Duration,
     /// A silence of samples this long, and of at least four polls, restarts the windows of evidence.
     pub gap: Duration,
+    /// How often remedies may be applied.
+    pub budget: Budget,
+    /// How long nothing is done after an attempt.
+    pub cooldown: Cooldown,
+    /// How attempts are followed.
+    pub attempt: AttemptLimits,
+    /// How a person is asked to scan.
+    pub hand_off: HandOffLimits,
+    /// When nobody can scan: remedies that need a person wait.
+    pub quiet_hours: Night,
     /// Thresholds of `conflict`.
     pub conflict: Conflict,
     /// Thresholds of `session_expired`.
@@ -68,6 +136,66 @@ pub struct Limits {
     pub credentials_refused: CredentialsRefused,
 }
 
+/// How often remedies may be applied to one target. What destroys the session counts as a reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Reconnects within an hour.
+    pub reconnects_hourly: u32,
+    /// Reconnects within 24 hours.
+    pub reconnects_daily: u32,
+    /// Restarts within an hour.
+    pub restarts_hourly: u32,
+    /// Restarts within 24 hours.
+    pub restarts_daily: u32,
+    /// The least time between two resets.
+    pub reset_every: Duration,
+    /// Resets within 24 hours.
+    pub resets_daily: u32,
+    /// Resets within seven days that did not last: one more needs a person who acknowledges the underlying problem.
+    pub resets_weekly: u32,
+    /// Resets in a row that did not help: then everything waits for a person.
+    pub gives_up_after: u32,
+}
+
+/// How long nothing is done after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cooldown {
+    /// After the first attempt; doubled after each that did not help.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+/// How attempts are followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptLimits {
+    /// A reconnect has this long to bring the session back.
+    pub reconnect_helps_in: Duration,
+    /// A restart has this long.
+    pub restart_helps_in: Duration,
+    /// A ladder that was climbed to its end is climbed anew after this time.
+    pub again_after: Duration,
+    /// A proposed attempt can be released this long.
+    pub approval_for: Duration,
+    /// A run that a crash interrupted this long ago is not continued, only closed safely.
+    pub resume_within: Duration,
+}
+
+/// How a person is asked to scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOffLimits {
+    /// A scan that is wanted this long is announced; after a reset at once.
+    pub after: Duration,
+    /// One round of QR codes: 60 s for the first and 20 s for each of five more, as WhatsApp hands them out (waha#1799).
+    pub round: Duration,
+    /// How long it lasts in all before the scan counts as not made.
+    pub window: Duration,
+    /// How often it is said again after that.
+    pub remind_every: Duration,
+    /// After a reset a QR code must appear within this time.
+    pub qr_within: Duration,
+}
+
 /// When another client is believed to hold the session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
@@ -77,6 +205,8 @@ pub struct Conflict {
     pub times_min: u32,
     /// … within this window.
     pub within: Duration,
+    /// Anything but telling a person waits until the incident is this old: the other client may leave.
+    pub act_after: Duration,
     /// Its remedies.
     pub ladder: Ladder,
 }
@@ -238,10 +368,37 @@ impl Default for Limits {
             settle: secs(60),
             steady: mins(2),
             gap: mins(3),
+            budget: Budget {
+                reconnects_hourly: 6,
+                reconnects_daily: 24,
+                restarts_hourly: 3,
+                restarts_daily: 3,
+                reset_every: mins(6 * 60),
+                resets_daily: 2,
+                resets_weekly: 2,
+                gives_up_after: 2,
+            },
+            cooldown: Cooldown { first: mins(5), longest: mins(24 * 60) },
+            attempt: AttemptLimits {
+                reconnect_helps_in: mins(2),
+                restart_helps_in: mins(3),
+                again_after: mins(6 * 60),
+                approval_for: mins(60),
+                resume_within: mins(30),
+            },
+            hand_off: HandOffLimits {
+                after: secs(20),
+                round: mins(3),
+                window: mins(15),
+                remind_every: mins(30),
+                qr_within: mins(5),
+            },
+            quiet_hours: Night { from: 0, to: 0, zone: jiff::tz::TimeZone::UTC },
             conflict: Conflict {
                 lasts: secs(60),
                 times_min: 2,
                 within: mins(10),
+                act_after: mins(10),
                 ladder: Ladder::new(Notify, &[Restart]),
             },
             session_expired: SessionExpired {
@@ -295,7 +452,43 @@ impl Default for Limits {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { whose: Arc::from(""), limits: Arc::default(), has_deep: false, has_qr: false, has_status: true }
+        Self {
+            whose: Arc::from(""),
+            limits: Arc::default(),
+            has_deep: false,
+            has_qr: false,
+            has_status: true,
+            mode: Mode::Observe,
+            plans: BTreeMap::new(),
+            restart_keeps_session: true,
+            group: Arc::from(""),
+        }
+    }
+}
+
+impl Default for FleetLimits {
+    fn default() -> Self {
+        Self {
+            storm_targets: 2,
+            storm_percent: 50,
+            storm_exit: mins(2),
+            storm_jitter: mins(1),
+            attempts: 3,
+            restarts_hourly: 20,
+            resets_daily: 6,
+        }
+    }
+}
+
+impl Watch {
+    /// Tells whether a remedy destroys the session of this target.
+    #[must_use]
+    pub fn destroys(&self, remedy: Remedy) -> bool {
+        match remedy {
+            Remedy::Reset => true,
+            Remedy::Restart => !self.restart_keeps_session,
+            Remedy::Notify | Remedy::Reconnect => false,
+        }
     }
 }
 

@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::incident::Incident;
+use super::attempt::{AttemptId, AttemptView, Cause, Outcome};
+use super::incident::{Incident, IncidentId};
+use super::ladder::Remedy;
 use super::moment::Wall;
 use super::pattern::{Lane, Pattern};
+use super::plan::StepName;
+use super::policy::Mode;
+use super::refusal::Refusal;
 use super::sample::{Effort, Failure, Memory, Phase, SessionState, Word};
 use super::target::TargetId;
 use super::verdict::Verdict;
@@ -41,8 +46,14 @@ pub struct FleetView {
     pub targets: u32,
     /// How many have an open incident.
     pub failing: u32,
-    /// How many of the failing ones turned bad within the window before now: the reach of one common cause.
+    /// How many turned bad within the window before now and still are: the reach of one common cause.
     pub turned_bad_together: u32,
+    /// How many are well.
+    pub well: u32,
+    /// Whether a storm is on, or was on just now: nothing is done.
+    pub storm: bool,
+    /// Whether all targets are paused.
+    pub paused: bool,
 }
 
 /// One target.
@@ -84,6 +95,168 @@ pub struct TargetView {
     pub held_until: Option<Wall>,
     /// What is counted.
     pub counts: Counts,
+    /// What was done for it, and what may be done next.
+    pub care: Arc<CareView>,
+}
+
+/// What was done for a target, and what may be done next.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CareView {
+    /// What the watchdog may do.
+    pub mode: Mode,
+    /// The pause that counts for this target, its own or that of all.
+    pub pause: Option<PauseView>,
+    /// The newest attempts, oldest first; the last one may be under way.
+    pub attempts: Vec<Arc<AttemptView>>,
+    /// What is due and refused, by lane.
+    pub refused: Vec<Arc<RefusalView>>,
+    /// What waits for a person to release it.
+    pub proposal: Option<Arc<Proposal>>,
+    /// The scan that a person is asked for.
+    pub hand_off: Option<Arc<HandOffView>>,
+    /// Why nothing more can be done without a person.
+    pub needs_person: Option<String>,
+    /// How many attempts the budgets have left, for each remedy that has a hook.
+    pub budget: BTreeMap<Remedy, u32>,
+    /// Until when nothing is done after the last attempt.
+    pub cooldown_until: Option<Wall>,
+    /// Resets so far, and how often they were needed.
+    pub resets: ResetView,
+    /// Restarts by somebody else since the watchdog's start.
+    pub foreign_restarts: u64,
+    /// Attempts that came to an end since the watchdog's start.
+    #[serde(skip)]
+    pub finished: BTreeMap<(Remedy, Option<Pattern>, Outcome), u64>,
+    /// How long runs took, by remedy.
+    #[serde(skip)]
+    pub durations: BTreeMap<Remedy, Histogram<6>>,
+    /// Refusals since the watchdog's start; one that lasts counts once.
+    #[serde(skip)]
+    pub refusals: BTreeMap<(Remedy, Refusal), u64>,
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PauseView {
+    /// Who paused.
+    pub who: Word,
+    /// Why.
+    pub reason: Word,
+    /// Until when; absent: until it is resumed.
+    pub until: Option<Wall>,
+    /// Whether it is for all targets.
+    pub all: bool,
+}
+
+/// A remedy that is due and not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusalView {
+    /// Whose.
+    pub target: TargetId,
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// What is wrong.
+    pub pattern: Option<Pattern>,
+    /// What is due.
+    pub remedy: Remedy,
+    /// Why it is not done.
+    pub reason: Refusal,
+    /// The same in words, with numbers and times.
+    pub why: String,
+    /// Since when.
+    pub since: Wall,
+}
+
+/// An attempt that waits for a person to release it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// The number under which it can be released, once.
+    pub attempt: AttemptId,
+    /// Whose.
+    pub target: TargetId,
+    /// What would be done.
+    pub remedy: Remedy,
+    /// Whether that destroys the session.
+    pub destroys: bool,
+    /// Why.
+    pub cause: Arc<Cause>,
+    /// Its steps.
+    pub steps: Vec<StepName>,
+    /// Until when.
+    pub until: Wall,
+    /// Whether it was released, and waits for its guards.
+    pub released: bool,
+}
+
+/// A scan that a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HandOffView {
+    /// Whose.
+    pub target: TargetId,
+    /// The incident, if one is open.
+    pub incident: Option<IncidentId>,
+    /// Since when.
+    pub since: Wall,
+    /// When the codes that are shown end; absent before the first is shown.
+    pub deadline: Option<Wall>,
+    /// When the scan counts as not made.
+    pub until: Wall,
+    /// Whether that has come.
+    pub expired: bool,
+    /// Whether a reset of ours began it.
+    pub after_reset: bool,
+}
+
+/// Resets, folded from the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ResetView {
+    /// Within the last 24 hours.
+    pub day: u32,
+    /// Within the last 7 days.
+    pub week: u32,
+    /// Within the last 30 days.
+    pub month: u32,
+    /// How often they are needed.
+    pub grade: Grade,
+    /// Resets that do not last: a person must acknowledge.
+    pub underlying_problem: bool,
+    /// Resets that do not help: a person must acknowledge.
+    pub gave_up: bool,
+}
+
+/// How often resets are needed. Never and rarely is normal, one after an update may be; weekly or daily means that something else
+/// is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// None in 30 days.
+    #[default]
+    Never,
+    /// One now and then.
+    Rare,
+    /// One in the week, within 24 hours of another version.
+    AfterUpdate,
+    /// Two in a week, or four in a month.
+    Weekly,
+    /// Two in a day, or four in a week.
+    Daily,
+}
+
+impl Grade {
+    /// Every grade.
+    pub const ALL: [Self; 5] = [Self::Never, Self::Rare, Self::AfterUpdate, Self::Weekly, Self::Daily];
+
+    /// Returns the word used in metrics and API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Rare => "rare",
+            Self::AfterUpdate => "after_update",
+            Self::Weekly => "weekly",
+            Self::Daily => "daily",
+        }
+    }
 }
 
 /// One thing that is suspected or proven.

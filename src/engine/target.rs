@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Longest name of a target, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
+/// Stands for all targets.
+const ALL: &str = "*";
+
 /// The name of one watched WhatsApp session.
 ///
 /// Letters, digits, `_`, `-` and `.`, at most [`NAME_BYTES_MAX`], so that it is safe as a metric label, in a path and in a
@@ -32,6 +35,12 @@ impl TargetId {
             return Ok(Self(name.into()));
         }
         Err(BadName { name: name.chars().take(NAME_BYTES_MAX).collect() })
+    }
+
+    /// Returns the name that stands for all targets in the ledger: `*`, which none can have.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(ALL.into())
     }
 
     /// Returns a number that depends on the name alone, the same in every run (FNV-1a, folded to its low half).
@@ -73,7 +82,7 @@ impl TryFrom<String> for TargetId {
     type Error = BadName;
 
     fn try_from(name: String) -> Result<Self, BadName> {
-        Self::new(&name)
+        if name == ALL { Ok(Self::all()) } else { Self::new(&name) }
     }
 }
 

@@ -6,15 +6,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attempt::{AttemptId, AttemptView, StepEnd, StepOrder};
+use super::command::{CommandAnswer, CommandId, OperatorCommand};
 use super::fleet::Fleet;
 use super::incident::{Incident, IncidentId};
-use super::ledger::{Fact, LedgerEntry, Seq};
+use super::ledger::{Fact, LedgerEntry, ScanNews, Seq};
 use super::moment::{Moment, Wall};
 use super::policy::Policy;
 use super::roster::Roster;
 use super::sample::{Sample, SessionState, Word};
 use super::schedule::Schedule;
-use super::snapshot::Snapshot;
+use super::snapshot::{HandOffView, Proposal, RefusalView, Snapshot};
 use super::subject::{Memory, News, Subject};
 use super::target::TargetId;
 use super::verdict::Verdict;
@@ -39,6 +41,10 @@ pub enum Input {
     Recorded(Seq),
     /// A ledger entry could not be written.
     RecordFailed(Seq),
+    /// A hook has answered an order.
+    StepEnded(AttemptId, StepEnd),
+    /// A person ordered something.
+    Commanded(CommandId, OperatorCommand),
     /// The configuration was read anew.
     PolicyChanged(Policy),
     /// The deadline came and nothing else happened.
@@ -52,6 +58,10 @@ pub enum Output {
     Poll(TargetId, Ask),
     /// Write this down, and say whether it is durable.
     Record(Seq, LedgerEntry),
+    /// Carry out one act of one step, and hand in what comes of it.
+    Run(StepOrder),
+    /// Answer a command.
+    Answer(CommandId, CommandAnswer),
     /// Tell the world.
     Announce(Event),
 }
@@ -98,6 +108,47 @@ pub enum Event {
     Suspended,
     /// A ledger entry could not be written.
     RecordFailed(LedgerEntry),
+    /// An attempt is planned: it begins once that is durable.
+    Planned(Arc<AttemptView>),
+    /// A person must release an attempt.
+    ApprovalWanted(Arc<Proposal>),
+    /// The run of an attempt begins.
+    Started(Arc<AttemptView>),
+    /// One act of a step of an attempt ended.
+    Stepped(Arc<AttemptView>),
+    /// The run of an attempt ended; whether it helped is not known yet.
+    RunEnded(Arc<AttemptView>),
+    /// It is known what came of an attempt.
+    Verified(Arc<AttemptView>),
+    /// A remedy that is due is not carried out; told once for each reason of an incident.
+    Refused(Arc<RefusalView>),
+    /// A person is asked to scan, or is not asked any more.
+    Scan(Arc<HandOffView>, ScanNews),
+    /// Nothing more can be done without a person; told once an incident.
+    NeedsPerson {
+        /// Whose.
+        target: TargetId,
+        /// The incident.
+        incident: Arc<Incident>,
+        /// Why, in words.
+        why: String,
+    },
+    /// The service was restarted by somebody else.
+    ForeignRestart {
+        /// Whose.
+        target: TargetId,
+    },
+    /// Many targets turned bad together, or no longer.
+    Storm {
+        /// Whether it began.
+        on: bool,
+        /// How many turned bad.
+        bad: u32,
+        /// How many were well.
+        well: u32,
+    },
+    /// A person ordered something, and it counts.
+    Commanded(OperatorCommand),
 }
 
 /// The state machine. Its contract stands in the documentation of [the module](crate::engine).
@@ -160,6 +211,7 @@ impl Watchdog {
             Input::Observed(id, sample) => self.observe(now, &id, &sample),
             Input::Recorded(seq) => drop(self.pending.remove(&seq)),
             Input::RecordFailed(seq) => self.record_failed(now, seq),
+            Input::StepEnded(..) | Input::Commanded(..) => {}
             Input::PolicyChanged(policy) => self.adopt(now, policy, BTreeMap::new()),
             Input::DeadlinePassed => {
                 self.record_again(now);

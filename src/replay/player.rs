@@ -38,9 +38,10 @@ impl Player {
             has_deep: false,
             has_qr: false,
             has_status: false,
+            ..Watch::default()
         };
         let watched = targets.iter().map(|(id, target)| (id.clone(), watch(target))).collect();
-        Self { targets, policy: Policy { targets: watched, together }, running: None }
+        Self { targets, policy: Policy { targets: watched, together, ..Policy::default() }, running: None }
     }
 
     /// Hands in one observation, and tells what the engine announces.
@@ -89,7 +90,7 @@ impl Running {
         self.watchdog.handle(self.now, input);
         while let Some(output) = self.watchdog.poll_output() {
             match output {
-                Output::Poll(..) => {}
+                Output::Poll(..) | Output::Run(_) | Output::Answer(..) => {}
                 Output::Record(seq, _) => self.watchdog.handle(self.now, Input::Recorded(seq)),
                 Output::Announce(event) => self.announce(event, tell),
             }
@@ -109,7 +110,7 @@ impl Running {
                 self.summary.open = self.summary.open.saturating_sub(1);
                 tell(Line::Closed { at, incident });
             }
-            Event::StateChanged { .. } | Event::VerdictChanged { .. } | Event::Suspended | Event::RecordFailed(_) => {}
+            _ => {}
         }
     }
 }

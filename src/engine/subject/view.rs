@@ -38,6 +38,7 @@ pub(super) fn show(subject: &Subject) -> TargetView {
             oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills),
             ..subject.counts.clone()
         },
+        care: Arc::default(),
     }
 }
 

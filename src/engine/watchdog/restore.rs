@@ -33,7 +33,6 @@ pub(super) fn fold(ledger: &[LedgerEntry]) -> Remembered {
                 memory.state = Some(*to);
                 memory.was_good = [Some(*to), *from].contains(&Some(SessionState::Connected));
             }
-            Fact::VerdictChanged { .. } => {}
             Fact::IncidentOpened { incident, pattern, remedy, evidence } => {
                 let fresh = Incident {
                     id: *incident,
@@ -59,6 +58,7 @@ pub(super) fn fold(ledger: &[LedgerEntry]) -> Remembered {
                     super::keep(&mut remembered.closed, Arc::new(Incident { closed, ..known }));
                 }
             }
+            _ => {}
         }
     }
     for incident in open.into_values() {
