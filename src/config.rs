@@ -15,6 +15,7 @@ mod section;
 mod settings;
 mod single;
 mod target;
+pub mod template;
 mod twins;
 mod unit;
 
