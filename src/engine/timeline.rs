@@ -72,6 +72,8 @@ pub struct Timeline {
     pub started: Option<Wall>,
     /// Its version, by its own word.
     pub version: Option<Word>,
+    /// How often it was seen to start anew since it is watched.
+    pub starts: u32,
     /// When anything was last heard.
     pub last_sample: Option<Moment>,
 }
@@ -103,6 +105,7 @@ impl Timeline {
             is_unasked: false,
             started: None,
             version: None,
+            starts: 0,
             last_sample: None,
         }
     }
@@ -326,6 +329,12 @@ impl Timeline {
 
     /// The service began anew: it was down, whether a poll saw that or not.
     fn started_anew(&mut self, now: Moment) {
+        self.starts = self.starts.saturating_add(1);
+        self.disturbed(now);
+    }
+
+    /// Something was done to the service: what was seen before proves nothing about what comes.
+    pub fn disturbed(&mut self, now: Moment) {
         self.restart(now);
         self.down_since_good = true;
     }
