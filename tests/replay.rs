@@ -162,12 +162,11 @@ fn another_policy_is_compared_with_the_one_before() {
     Line::Difference(difference).write_text(None, &mut text).expect("memory takes it");
     insta::assert_snapshot!(String::from_utf8(text).expect("text"), @r"
                               before   after
-    incidents                      1       0      -1
-    open                           1       0      -1
-    reconnect                      0       0
-    restart                        3       0      -3
-    reset                          0       0
-    refused, budget                1       0      -1
+    incidents                          1       0      -1
+    open                               1       0      -1
+    reconnect                          0       0
+    restart                            1       0      -1
+    reset                              0       0
     ");
 }
 
