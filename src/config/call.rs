@@ -22,6 +22,8 @@ pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>) -> Option<Call>
     match (section.take("exec"), section.take("http")) {
         (Some(exec), None) => exec::read(exec, scope).map(Call::Exec),
         (None, Some(http)) => http_call::read(http, scope).map(|call| Call::Http(Box::new(call))),
+        // What is there instead is told as a key that nobody knows.
+        (None, None) if LATER.iter().any(|name| section.peek(name).is_some()) => None,
         (None, None) => {
             let hint = "write exec = { argv = [\"/path/to/program\"] } or http = { url = \"https://…\" }";
             scope.report.refuse(&section.at, &section.key, "calls nothing", hint);

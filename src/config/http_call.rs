@@ -103,7 +103,9 @@ fn statuses(item: &Item, report: &mut Report) -> Option<Vec<u16>> {
         item.refuse(report, format!("has {} statuses", items.len()), hint);
         return None;
     }
-    items.iter().map(|item| item.count(report, STATUS).and_then(|status| u16::try_from(status).ok())).collect()
+    // Each is read, so that every problem is told.
+    let read: Vec<Option<u32>> = items.iter().map(|item| item.count(report, STATUS)).collect();
+    read.into_iter().map(|status| u16::try_from(status?).ok()).collect()
 }
 
 fn poll(item: Item, report: &mut Report) -> Option<HttpPoll> {

@@ -64,7 +64,9 @@ fn events(item: &Item, report: &mut Report, hint: &str) -> Option<Vec<String>> {
         item.refuse(report, format!("has {} events", items.len()), format!("write 1 to {EVENTS_MAX}, or \"*\""));
         return None;
     }
-    items.iter().map(|item| event(item, report)).collect()
+    // Each is read, so that every problem is told.
+    let read: Vec<Option<String>> = items.iter().map(|item| event(item, report)).collect();
+    read.into_iter().collect()
 }
 
 fn event(item: &Item, report: &mut Report) -> Option<String> {

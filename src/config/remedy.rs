@@ -179,7 +179,7 @@ impl Reader<'_, '_> {
         if flag && !self.destroys {
             let remedy = self.remedy;
             let hint = match remedy {
-                Remedy::Restart => "take it out; or say that it does not, restart_keeps_session = false, at the target",
+                Remedy::Restart => "take it out; or, if it does not, write restart_keeps_session = false at the target",
                 Remedy::Notify | Remedy::Reconnect | Remedy::Reset => "take it out; only a reset destroys",
             };
             item.refuse(self.scope.report, format!("is true, and {remedy} keeps the session"), hint);

@@ -209,9 +209,9 @@ impl Item {
             self.wrong(report, "a whole number", "write digits alone, as in 3");
             return None;
         };
-        // What does not fit lies beyond every range, on the same side.
-        let count = u32::try_from(number).unwrap_or(if number < 0 { 0 } else { u32::MAX });
-        self.within(report, count, &range, |count| count.to_string())
+        let range = i64::from(*range.start())..=i64::from(*range.end());
+        self.within(report, number, &range, |count| count)?;
+        u32::try_from(number).ok()
     }
 
     /// Reads yes or no.

@@ -86,8 +86,7 @@ impl Reader<'_> {
         let route = Route { session: session.as_deref(), status_path: status_path.as_deref() };
         let has = |ask| dialect.path(ask, route).is_some();
         let watch = Watch {
-            // In the ledger since the first version: another form would make every session another one.
-            whose: format!("{:?} {session:?} {status_path:?}", Some(&url)).into(),
+            whose: format!("{url:?} {session:?} {status_path:?}").into(),
             limits: self.share(&thresholds.limits),
             has_deep: has(Ask::Deep),
             has_qr: has(Ask::Qr),
