@@ -9,7 +9,10 @@ use super::section::quoted;
 /// What the name of every twin begins with.
 pub const PREFIX: &str = "WA_WATCHDOG__";
 
-/// Most parts of a name. The deepest key has six: `TARGET__SHOP__POLICY__SILENT_SESSION__NIGHT__FROM`.
+/// Sections whose keys are names that somebody chose.
+const NAMED: [&str; 2] = ["target", "notify"];
+
+/// Most parts of a name. The deepest key has seven: `TARGET__SHOP__REMEDY__RESTART__HTTP__POLL__URL`.
 const PARTS_MAX: usize = 8;
 
 /// Lays every twin over a tree. An empty variable counts as not set: Compose cannot leave one out.
@@ -35,17 +38,17 @@ fn key(path: &str, tree: &Table) -> Result<Vec<String>, (String, String)> {
         return Err(("names no key".to_owned(), hint.to_owned()));
     }
     if let [section, name, ..] = key.as_mut_slice()
-        && section == "target"
+        && NAMED.contains(&section.as_str())
     {
-        *name = target(name, tree)?;
+        *name = named(section, name, tree)?;
     }
     Ok(key)
 }
 
-/// Returns the target that is meant: one that exists, whatever its capitals, or a new one.
-fn target(name: &str, tree: &Table) -> Result<String, (String, String)> {
-    let Some(Value::Table(targets)) = tree.get("target").map(|node| &node.value) else { return Ok(name.to_owned()) };
-    let meant: Vec<&str> = targets.keys().map(String::as_str).filter(|other| folded(other) == name).collect();
+/// Returns the one of a section that is meant: one that exists, whatever its capitals, or a new one.
+fn named(section: &str, name: &str, tree: &Table) -> Result<String, (String, String)> {
+    let Some(Value::Table(known)) = tree.get(section).map(|node| &node.value) else { return Ok(name.to_owned()) };
+    let meant: Vec<&str> = known.keys().map(String::as_str).filter(|other| folded(other) == name).collect();
     match meant.as_slice() {
         [] => Ok(name.to_owned()),
         [one] => Ok((*one).to_owned()),
