@@ -6,8 +6,11 @@
 )]
 
 mod commands;
+mod crash;
 mod daemon;
+mod full_disk;
 mod gateway;
+mod scenes;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
