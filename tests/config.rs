@@ -188,7 +188,7 @@ fn every_value_has_a_range() {
         ("target.shop.group", "\"\"", "\"host-1\""),
         ("server.listen", "\"localhost:9877\"", "\"[::]:9877\""),
         ("server.listen", "9877", "\"0.0.0.0:0\""),
-        ("store.keep", "\"23h\"", "\"1d\""),
+        ("store.keep", "\"29d\"", "\"30d\""),
         ("store.path", "\" \"", "\"ledger.db\""),
         ("target.shop.url", "\"ftp://localhost\"", "\"https://localhost\""),
         ("target.shop.url", "\"localhost:3001\"", "\"http://localhost:3001\""),

@@ -26,8 +26,8 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const STORE_PATH_DEFAULT: &str = "/var/lib/wa-watchdog/ledger.db";
 /// How long entries are kept by default.
 const KEEP_DEFAULT: Duration = Duration::from_hours(90 * 24);
-/// How long entries may be kept: a day at least, because windows of evidence and of resets are read from them.
-const KEEP: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(3650 * 24);
+/// How long entries may be kept: a month at least, because budgets and the frequency of resets are read from them.
+const KEEP: RangeInclusive<Duration> = Duration::from_hours(30 * 24)..=Duration::from_hours(3650 * 24);
 
 /// Sections that a person may look for here.
 const ELSEWHERE: [(&str, &str); 5] = [

@@ -233,7 +233,8 @@ impl Run {
                 let place = if end.outcome == StepOutcome::Done { Place::Open } else { Place::Cleared };
                 self.put(order.index, place);
                 if end.outcome != StepOutcome::Done {
-                    self.note = Some(Word::new(&format!("{} could not be undone", order.step)));
+                    let before = self.note.as_ref().map_or_else(String::new, |note| format!("{note}; "));
+                    self.note = Some(Word::new(&format!("{before}{} could not be undone", order.step)));
                 }
             }
         }

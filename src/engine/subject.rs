@@ -268,6 +268,12 @@ impl Subject {
         self.evidence_anew(now, is_restarted);
     }
 
+    /// Notes that a person linked it anew: evidence starts anew, and it is steady since now.
+    pub fn linked_anew(&mut self, now: Moment) {
+        self.evidence_anew(now, false);
+        self.timeline.steady = Some(now);
+    }
+
     fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
         if is_restarted { self.timeline.disturbed(now) } else { self.timeline.restart(now) }
         // What was proven must be proven again.

@@ -6,6 +6,8 @@ use super::{Await, Event, Output, Watchdog};
 use crate::engine::attempt::{AttemptId, Outcome, RunEnd, StepEnd, StepOrder, StepOutcome};
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::Moment;
+use crate::engine::pattern::Pattern;
+use crate::engine::refusal::Refusal;
 use crate::engine::run::Next;
 use crate::engine::sample::Word;
 use crate::engine::target::TargetId;
@@ -29,12 +31,13 @@ impl Watchdog {
         self.ledger_failed = Some(now.stamp());
         match awaited {
             Await::Intent(id) => {
-                if let Some(run) = self.runs.remove(&id)
-                    && let Some(subject) = self.subjects.get_mut(&id)
-                {
-                    subject.care.forget_attempt(run.id);
-                    subject.changed();
-                }
+                let (Some(run), Some(subject)) = (self.runs.remove(&id), self.subjects.get_mut(&id)) else { return };
+                subject.care.forget_attempt(run.id);
+                subject.changed();
+                let Some(lane) = run.cause.pattern.map(Pattern::lane) else { return };
+                let Some(incident) = subject.open(lane).cloned() else { return };
+                let why = String::from("the ledger cannot be written, so nothing is done");
+                self.refused(now, &id, lane, &incident, (run.remedy, Refusal::Ledger, why));
             }
             Await::Start(id, order) => {
                 if self.runs.get(&id).is_some_and(|run| run.is_winding_up()) {
@@ -109,6 +112,7 @@ impl Watchdog {
             }
         };
         let view = Arc::new(run.view());
+        self.outputs.push_back(Output::Announce(Event::Planned(Arc::clone(&view))));
         match why_not {
             Some(why) => run.give_up(RunEnd::Aborted, why),
             None => {
