@@ -90,7 +90,7 @@ impl Fleet {
         while let Some(output) = self.watchdog.poll_output() {
             match output {
                 Output::Record(seq, _) => self.watchdog.handle(self.now, Input::Recorded(seq)),
-                Output::Poll(..) | Output::Announce(_) => {}
+                Output::Poll(..) | Output::Announce(_) | Output::Run(_) | Output::Answer(..) => {}
             }
         }
     }

@@ -12,15 +12,22 @@ use wa_watchdog::config::{self, Problem, Secret, Settings};
 use wa_watchdog::demo;
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 
+#[path = "config/calls.rs"]
+mod calls;
 #[path = "config/hooks.rs"]
 mod hooks;
 #[path = "config/keys.rs"]
 mod keys;
+#[path = "config/modes.rs"]
+mod modes;
 #[path = "config/notify.rs"]
 mod notify;
 
 /// The least that is a configuration; line 1 to 3.
 const SHOP: &str = "[target.shop]\ndialect = \"whatsapp-service\"\nurl = \"http://localhost:3001\"\n";
+
+/// The signing secret of the Standard Webhooks specification's examples.
+const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[test]
 fn five_mistakes_give_five_problems_with_their_lines() {
@@ -161,6 +168,7 @@ fn every_value_has_a_range() {
         ("policy.quiet_hours", "\"22:00\"", "{ from = \"22:00\", to = \"8:00\", zone = \"UTC\" }"),
         ("policy.budget.restarts_hourly", "-1", "0"),
         ("policy.budget.resets_daily", "1001", "1000"),
+        ("policy.budget.resets_weekly", "0", "1"),
         ("policy.budget.gives_up_after", "0", "1"),
         ("policy.budget.reset_every", "\"31d\"", "\"7d\""),
         ("policy.cooldown", "{ first = \"2h\", longest = \"1h\" }", "{ first = \"1h\", longest = \"1h\" }"),

@@ -103,7 +103,7 @@ const CARE: [(&str, &[Key]); 4] = [
             restarts_daily: Budget(TIMES_MAX),
             reset_every: Span,
             resets_daily: Budget(TIMES_MAX),
-            resets_weekly: Budget(TIMES_MAX),
+            resets_weekly: Count(TIMES_MAX),
             gives_up_after: Count(TIMES_MAX),
         }),
     ),

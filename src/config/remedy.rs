@@ -77,18 +77,21 @@ impl Reader<'_, '_> {
         };
         call::finish(section, self.scope.report);
         let (mut steps, calls) = line?;
-        let sum = || steps.iter().fold(Duration::ZERO, |sum, step| sum.saturating_add(step.takes));
+        let look = look?;
+        let look_takes = look.as_ref().map_or(Duration::ZERO, takes);
+        let sum = || steps.iter().fold(look_takes, |sum, step| sum.saturating_add(step.takes));
         let within = within?.unwrap_or_else(|| sum().min(WITHIN_DEFAULT_MAX));
-        let longest = calls.iter().flat_map(HookStep::calls).map(one_try).max().unwrap_or_default();
+        let longest = calls.iter().flat_map(HookStep::calls).chain(&look).map(one_try).max().unwrap_or_default();
         if let Some(item) = within_item.filter(|_| within < longest) {
             let what = format!("is shorter than one try of a step, which may take {}", unit::in_words(longest));
             item.refuse(self.scope.report, what, "make it longer, or the timeout of the step shorter");
             return None;
         }
         for step in &mut steps {
-            step.takes = step.takes.min(within);
+            // A look is ordered in the place of the step that it comes before.
+            step.takes = step.takes.max(look_takes).min(within);
         }
-        let hook = Hook { steps: calls, look: look? };
+        let hook = Hook { steps: calls, look };
         let mut plan = Plan { steps, within, mark: 0, has_look: hook.look.is_some() };
         plan.mark = mark::of(&plan, &hook);
         Some((hook, plan))

@@ -99,7 +99,7 @@ session = \"file\"
         let settings = read(&[
             ("WA_WATCHDOG__MODE", "observe"),
             ("WA_WATCHDOG__SERVER__LISTEN", "0.0.0.0:80"),
-            ("WA_WATCHDOG__STORE__KEEP", "2d"),
+            ("WA_WATCHDOG__STORE__KEEP", "40d"),
             ("WA_WATCHDOG__POLICY__POLL_EVERY", " 30s\n"),
             ("WA_WATCHDOG__POLICY__STATE_LOOP__RETURNS_MIN", "4"),
             ("WA_WATCHDOG__POLICY__REPEATED_404__LADDER", "[\"notify\", \"reset\"]"),
@@ -112,7 +112,7 @@ session = \"file\"
         ]);
         let settings = settings.unwrap();
         assert_eq!(settings.server.listen.to_string(), "0.0.0.0:80");
-        assert_eq!(settings.store.keep, Duration::from_hours(48));
+        assert_eq!(settings.store.keep, Duration::from_hours(40 * 24));
         let limits = &settings.policy.targets["Shop-1"].limits;
         assert_eq!(limits.poll_every, Duration::from_secs(30));
         assert_eq!(limits.state_loop.returns_min, 4);

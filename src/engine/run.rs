@@ -24,6 +24,7 @@ const ANSWER_GRACE: Duration = Duration::from_mins(1);
 
 /// One attempt under way.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; the state is `way` and `places`")]
 pub struct Run {
     /// Its number.
     pub id: AttemptId,

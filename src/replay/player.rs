@@ -155,9 +155,10 @@ fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) 
         let destroys = configured.destroys(remedy);
         (remedy, Arc::new(Plan::single(destroys, Resume::Never, ASSUMED_TAKES)))
     };
-    let plans = match configured.plans.is_empty() {
-        true => [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(assumed).into(),
-        false => configured.plans.clone(),
+    let plans = if configured.plans.is_empty() {
+        [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(assumed).into()
+    } else {
+        configured.plans.clone()
     };
     Watch {
         whose: Arc::from(""),

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use wa_watchdog::config::{self, Notifier, Problem, Secret, Signing};
 
-use crate::{SHOP, env, in_words};
-
-const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+use crate::{SHOP, WHSEC, env, in_words};
 
 #[test]
 fn every_key_of_a_notifier_arrives() {

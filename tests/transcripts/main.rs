@@ -242,8 +242,18 @@ impl Play {
             Event::Suspended => String::from("suspended"),
             Event::RecordFailed(_) => String::from("record failed"),
             Event::StateChanged { .. } | Event::VerdictChanged { .. } => return None,
-            _ if self.with_care => engine::tell::tell(event)?,
-            _ => return None,
+            Event::Planned(_)
+            | Event::ApprovalWanted(_)
+            | Event::Started(_)
+            | Event::Stepped(_)
+            | Event::RunEnded(_)
+            | Event::Verified(_)
+            | Event::Refused(_)
+            | Event::Scan(..)
+            | Event::NeedsPerson { .. }
+            | Event::ForeignRestart { .. }
+            | Event::Storm { .. }
+            | Event::Commanded(_) => engine::tell::tell(event).filter(|_| self.with_care)?,
         };
         Some(format!("{} {said}", words(self.now.wall.since(self.start))))
     }

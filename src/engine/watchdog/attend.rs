@@ -241,7 +241,7 @@ impl Watchdog {
             Due::Remedy(remedy) => {
                 let wanted = Wanted { remedy, incident: Some(Arc::clone(&incident)), ordered: None };
                 match self.ask_guards(now, id, &wanted) {
-                    None => self.begin(now, id, lane, wanted),
+                    None => self.begin(now, id, lane, &wanted),
                     Some((reason, why)) => self.held_back(now, id, lane, &incident, (remedy, reason, why)),
                 }
             }
@@ -382,7 +382,7 @@ impl Watchdog {
         self.outputs.push_back(Output::Announce(Event::ApprovalWanted(view)));
     }
 
-    fn begin(&mut self, now: Moment, id: &TargetId, lane: Lane, wanted: Wanted) {
+    fn begin(&mut self, now: Moment, id: &TargetId, lane: Lane, wanted: &Wanted) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.care.nothing_refused(lane);
         if let Some(incident) = &wanted.incident {

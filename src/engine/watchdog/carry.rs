@@ -8,7 +8,7 @@ use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::Moment;
 use crate::engine::pattern::Pattern;
 use crate::engine::refusal::Refusal;
-use crate::engine::run::Next;
+use crate::engine::run::{Next, Run};
 use crate::engine::sample::Word;
 use crate::engine::target::TargetId;
 
@@ -40,7 +40,7 @@ impl Watchdog {
                 self.refused(now, &id, lane, &incident, (run.remedy, Refusal::Ledger, why));
             }
             Await::Start(id, order) => {
-                if self.runs.get(&id).is_some_and(|run| run.is_winding_up()) {
+                if self.runs.get(&id).is_some_and(Run::is_winding_up) {
                     // What leaves the service running is tried all the same: it was intended from the first.
                     self.outputs.push_back(Output::Run(*order));
                     self.set_alarm(now, &id);
@@ -113,14 +113,13 @@ impl Watchdog {
         };
         let view = Arc::new(run.view());
         self.outputs.push_back(Output::Announce(Event::Planned(Arc::clone(&view))));
-        match why_not {
-            Some(why) => run.give_up(RunEnd::Aborted, why),
-            None => {
-                if let Some(subject) = self.subjects.get_mut(id) {
-                    subject.begin_run(now);
-                }
-                self.outputs.push_back(Output::Announce(Event::Started(view)));
+        if let Some(why) = why_not {
+            run.give_up(RunEnd::Aborted, why);
+        } else {
+            if let Some(subject) = self.subjects.get_mut(id) {
+                subject.begin_run(now);
             }
+            self.outputs.push_back(Output::Announce(Event::Started(view)));
         }
         self.advance(now, id);
     }
