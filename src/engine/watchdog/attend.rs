@@ -60,7 +60,7 @@ impl Watchdog {
         };
         // One millisecond on, so that what is due then has come then.
         let wake = wake.map(|stamp| stamp.after(Duration::from_millis(1)).moment(now));
-        if let Some(old) = std::mem::replace(&mut subject.care.wake, wake) {
+        if let Some(old) = subject.set_wake(wake) {
             self.agenda.remove(&(old.uptime, id.clone()));
         }
         if let Some(wake) = wake {
