@@ -3,13 +3,24 @@
 //! A file is parsed into a tree whose every value knows its line; environment twins are laid over it; a cursor takes the keys
 //! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
 
+mod call;
 mod dialects;
+mod exec;
+mod fleet;
 mod hook;
+mod http_call;
+mod json;
+mod mark;
+mod mode;
 mod nearest;
 mod node;
+mod notify;
+mod placeholder;
 mod policy;
 mod problem;
 mod recording;
+mod remedy;
+mod scope;
 mod secret;
 mod section;
 mod settings;
@@ -18,6 +29,7 @@ mod target;
 pub mod template;
 mod twins;
 mod unit;
+mod url;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,12 +41,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
-pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 use crate::engine::ladder::Remedy;
 use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;
@@ -160,6 +172,7 @@ impl Settings {
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let pairs = [
             ("server.listen", self.server.listen != new.server.listen),
+            ("server.token", self.server.token != new.server.token),
             ("store.path", self.store.path != new.store.path),
             ("store.keep", self.store.keep != new.store.keep),
         ];

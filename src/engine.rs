@@ -11,6 +11,7 @@
 //! 4. when the deadline has come and nothing else happened, hand in `DeadlinePassed`.
 
 pub mod attempt;
+pub mod care;
 pub mod command;
 pub mod evidence;
 pub mod explain;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod roster;
+pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;

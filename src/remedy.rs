@@ -48,6 +48,8 @@ pub struct Answer {
     pub target: TargetId,
     /// The attempt.
     pub attempt: AttemptId,
+    /// The number of the order within it.
+    pub number: u32,
     /// What came of it.
     pub end: StepEnd,
 }
@@ -77,6 +79,7 @@ struct Off(Arc<Mutex<BTreeSet<(TargetId, Remedy)>>>);
 struct Debt {
     target: TargetId,
     attempt: AttemptId,
+    number: u32,
     answers: mpsc::Sender<Answer>,
     is_paid: bool,
 }
@@ -109,6 +112,7 @@ impl Remedies {
         let debt = Debt {
             target: order.target.clone(),
             attempt: order.attempt,
+            number: order.number,
             answers: self.answers.clone(),
             is_paid: false,
         };
@@ -143,8 +147,12 @@ impl Off {
 }
 
 impl Debt {
+    fn answer(&self, end: StepEnd) -> Answer {
+        Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end }
+    }
+
     async fn pay(mut self, end: StepEnd) {
-        let answer = Answer { target: self.target.clone(), attempt: self.attempt, end };
+        let answer = self.answer(end);
         // Nobody listens any more only while everything ends.
         self.is_paid = self.answers.send(answer).await.is_ok();
     }
@@ -156,7 +164,7 @@ impl Drop for Debt {
             let note = Some(Word::new("the watchdog gave up on it: see its log"));
             let end = StepEnd { outcome: StepOutcome::Unknown, note, world: None };
             // At shutdown nobody listens; else there is room, for the engine has few orders under way.
-            drop(self.answers.try_send(Answer { target: self.target.clone(), attempt: self.attempt, end }));
+            drop(self.answers.try_send(self.answer(end)));
         }
     }
 }

@@ -86,6 +86,8 @@ pub struct StepOrder {
     pub target: TargetId,
     /// What is being carried out.
     pub remedy: Remedy,
+    /// The number of this order within its attempt, from 1, rising also over a crash: an answer names it.
+    pub number: u32,
     /// The place of the step in its plan, from 0.
     pub index: usize,
     /// Its name.

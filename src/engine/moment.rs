@@ -24,11 +24,77 @@ impl Moment {
         self.uptime.saturating_sub(earlier.uptime)
     }
 
+    /// Returns its point on the axis of uptime.
+    #[must_use]
+    pub fn stamp(self) -> Stamp {
+        Stamp(millis(self.uptime))
+    }
+
     /// Returns the moment `span` later, on both clocks.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self { uptime: self.uptime.saturating_add(span), wall: self.wall.after(span) }
     }
+}
+
+/// A point on the axis of uptime, in milliseconds; before zero for what a ledger tells of times before the watchdog's start.
+///
+/// Windows that reach over a restart are measured on it, so that a wall clock that jumps while the watchdog runs moves none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(i64);
+
+impl Stamp {
+    /// Places a wall-clock time by its age. One that lies in the future is taken for now.
+    #[must_use]
+    pub fn of_wall(now: Moment, wall: Wall) -> Self {
+        now.stamp().before(now.wall.since(wall))
+    }
+
+    /// Returns how long ago it was.
+    #[must_use]
+    pub fn age(self, now: Moment) -> Duration {
+        Duration::from_millis(u64::try_from(now.stamp().0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// Returns how long it is until then; zero when it has passed.
+    #[must_use]
+    pub fn left(self, now: Moment) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(now.stamp().0)).unwrap_or(0))
+    }
+
+    /// Tells whether it has come.
+    #[must_use]
+    pub fn has_come(self, now: Moment) -> bool {
+        self <= now.stamp()
+    }
+
+    /// Returns the point `span` later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// Returns the point `span` earlier.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// Returns it as a wall-clock time, as the clock stands now.
+    #[must_use]
+    pub fn wall(self, now: Moment) -> Wall {
+        Wall::from_millis(now.wall.millis().saturating_add(self.0.saturating_sub(now.stamp().0)))
+    }
+
+    /// Returns it as a moment; one before the watchdog's start becomes its start.
+    #[must_use]
+    pub fn moment(self, now: Moment) -> Moment {
+        Moment { uptime: Duration::from_millis(u64::try_from(self.0).unwrap_or(0)), wall: self.wall(now) }
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A wall-clock time in milliseconds since 1970-01-01T00:00:00Z, written as RFC 3339 in UTC.

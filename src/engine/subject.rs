@@ -6,8 +6,11 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::care::Care;
+use super::fleet::Health;
 use super::incident::{Closed, Closing, Incident, IncidentId};
-use super::moment::Moment;
+use super::ladder::Ladder;
+use super::moment::{Moment, Stamp};
 use super::pattern::{Case, Finding, Lane, Pattern};
 use super::policy::Watch;
 use super::sample::{Failure, Reply, Sample, SessionState, Word};
@@ -34,6 +37,16 @@ pub struct Subject {
     state_since: Option<Moment>,
     connected_at: Option<Moment>,
     epoch: u64,
+    /// What was done for it, and what may be done next.
+    pub care: Box<Care>,
+    /// Something was done, is due or is awaited; kept here so that the many that are well cost nothing.
+    is_attended: bool,
+    /// How it is, as far as the others are concerned.
+    pub health: Health,
+    /// An attempt is under way: what is seen meanwhile proves nothing.
+    in_run: bool,
+    /// When it was last looked at.
+    looked: Moment,
     view: OnceCell<Arc<TargetView>>,
 }
 
@@ -85,10 +98,19 @@ pub enum News {
     Changed(Arc<Incident>, Pattern),
     /// An incident closed; it had opened at that moment.
     Closed(Arc<Incident>, Moment),
+    /// The service started anew.
+    Started,
+    /// It runs another version.
+    Version {
+        /// The version before.
+        from: Option<Word>,
+        /// The version from here on.
+        to: Word,
+    },
 }
 
 /// What a ledger remembers of a target.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Memory {
     /// The last state.
     pub state: Option<SessionState>,
@@ -96,6 +118,10 @@ pub struct Memory {
     pub was_good: bool,
     /// The incidents that are open.
     pub open: Vec<Arc<Incident>>,
+    /// The version that it ran.
+    pub version: Option<Word>,
+    /// What was done for it.
+    pub care: Care,
 }
 
 impl Subject {
@@ -104,6 +130,7 @@ impl Subject {
     pub fn new(id: TargetId, watch: Watch, memory: Memory, epoch: u64, now: Moment) -> Self {
         let mut timeline = Timeline::new(now);
         timeline.ever_good = memory.was_good;
+        timeline.version = memory.version;
         let mut subject = Self {
             id,
             watch,
@@ -116,8 +143,17 @@ impl Subject {
             state_since: None,
             connected_at: None,
             epoch,
+            care: Box::new(memory.care),
+            is_attended: true,
+            health: Health::Unknown,
+            in_run: false,
+            looked: now,
             view: OnceCell::new(),
         };
+        let session = memory.open.iter().find(|incident| incident.pattern.lane() == Lane::Session);
+        if let Some(incident) = session {
+            subject.health = Health::Bad(Stamp::of_wall(now, incident.opened));
+        }
         for incident in memory.open {
             let book = subject.book(incident.pattern.lane());
             book.brief = Brief::Failing(incident.pattern);
@@ -139,18 +175,124 @@ impl Subject {
             self.timeline.restart(now);
         }
         self.view.take();
+        self.looked = now;
         self.count(sample);
         let limits = Arc::clone(&self.watch.limits);
+        let (starts, versions) = (self.timeline.starts, self.timeline.versions);
         self.timeline.observe(now, sample, &limits);
         if let Sample::Poll { reply: Reply::Throttled { retry_after }, .. } = sample {
             self.slot.hold(now, *retry_after, limits.poll_every);
         }
         let mut news = Vec::new();
+        if self.timeline.starts != starts {
+            news.push(News::Started);
+        }
+        if let Some(to) = self.timeline.version.clone().filter(|_| versions != self.timeline.versions) {
+            news.push(News::Version { from: self.timeline.version_before.clone(), to });
+        }
         self.follow_state(now, &mut news);
-        for lane in [Lane::Session, Lane::Memory] {
-            self.judge(now, lane, ids, &mut news);
+        if !self.in_run {
+            for lane in [Lane::Session, Lane::Memory] {
+                self.judge(now, lane, ids, &mut news);
+            }
         }
         news
+    }
+
+    /// Returns how it is now, as far as the others are concerned; since when it is bad is kept.
+    #[must_use]
+    pub fn health_now(&self, now: Moment) -> Health {
+        match (self.session.brief, self.health) {
+            (Brief::Healthy, _) if self.timeline.is_connected() => Health::Well,
+            (Brief::Healthy, _) => Health::Unknown,
+            (Brief::Suspect(_) | Brief::Failing(_), Health::Bad(since)) => Health::Bad(since),
+            (Brief::Suspect(_) | Brief::Failing(_), Health::Unknown | Health::Well) => Health::Bad(now.stamp()),
+        }
+    }
+
+    /// Returns what it showed.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Returns the incident of a lane that is open.
+    #[must_use]
+    pub fn open(&self, lane: Lane) -> Option<&Arc<Incident>> {
+        let book = match lane {
+            Lane::Session => &self.session,
+            Lane::Memory => &self.memory,
+        };
+        book.open.as_ref().map(|open| &open.incident)
+    }
+
+    /// Tells whether a pattern was proven at the newest sample.
+    #[must_use]
+    pub fn is_proven(&self, pattern: Pattern) -> bool {
+        let book = match pattern.lane() {
+            Lane::Session => &self.session,
+            Lane::Memory => &self.memory,
+        };
+        index_of(pattern).is_some_and(|index| book.proven & bit(index) != 0)
+    }
+
+    /// Returns the remedies that fit a pattern now.
+    #[must_use]
+    pub fn ladder(&self, now: Moment, pattern: Pattern) -> Ladder {
+        pattern.ladder(&self.case(now))
+    }
+
+    /// Tells whether anything is to be done about it, or might be.
+    #[must_use]
+    pub fn needs_care(&self) -> bool {
+        self.session.open.is_some()
+            || self.memory.open.is_some()
+            || self.timeline.scan.is_shown
+            || self.is_attended
+    }
+
+    /// Notes when to look at it again although nothing is heard; returns when that was to be so far.
+    pub fn set_wake(&mut self, wake: Option<Moment>) -> Option<Moment> {
+        self.is_attended = !self.care.is_idle();
+        std::mem::replace(&mut self.care.wake, wake)
+    }
+
+    /// Tells whether it is night for those who would have to scan.
+    #[must_use]
+    pub fn is_quiet(&self, now: Moment) -> bool {
+        let quiet = &self.watch.limits.quiet_hours;
+        let hour = now.wall.timestamp().to_zoned(quiet.zone.clone()).hour();
+        u8::try_from(hour).is_ok_and(|hour| quiet.holds(hour))
+    }
+
+    /// Begins an attempt: until it ends nothing is judged.
+    pub fn begin_run(&mut self, now: Moment) {
+        self.in_run = true;
+        self.evidence_anew(now, false);
+    }
+
+    /// Ends an attempt: evidence starts anew. `is_restarted`: the service was down meanwhile.
+    pub fn end_run(&mut self, now: Moment, is_restarted: bool) {
+        self.in_run = false;
+        self.evidence_anew(now, is_restarted);
+    }
+
+    /// Notes that a person linked it anew: evidence starts anew, and it is steady since now.
+    pub fn linked_anew(&mut self, now: Moment) {
+        self.evidence_anew(now, false);
+        self.timeline.steady = Some(now);
+    }
+
+    fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
+        if is_restarted { self.timeline.disturbed(now) } else { self.timeline.restart(now) }
+        // What was proven must be proven again.
+        (self.session.proven, self.memory.proven) = (0, 0);
+        self.changed();
+    }
+
+    /// Notes that it must be shown anew.
+    pub fn changed(&mut self) {
+        self.view.take();
     }
 
     /// Stops watching: every open incident closes.
@@ -236,7 +378,7 @@ impl Subject {
             }
             match pattern.judge(&case) {
                 Finding::Proven => {
-                    proven |= 1_u16.checked_shl(u32::try_from(index).unwrap_or(0)).unwrap_or(0);
+                    proven |= bit(index);
                     top = top.or(Some(pattern));
                 }
                 Finding::Partly(lack) => suspect = suspect.or(Some((pattern, lack))),
@@ -270,8 +412,7 @@ impl Subject {
     fn detect(&mut self, lane: Lane, proven: u16) {
         let before = std::mem::replace(&mut self.book(lane).proven, proven);
         for index in 0..Pattern::ALL.len() {
-            let bit = 1_u16.checked_shl(u32::try_from(index).unwrap_or(0)).unwrap_or(0);
-            if proven & bit != 0 && before & bit == 0 {
+            if proven & bit(index) != 0 && before & bit(index) == 0 {
                 bump(&mut self.counts.detections, Some(index));
             }
         }
@@ -390,6 +531,11 @@ impl Subject {
 
 fn is_due(now: Moment, asked: Option<Moment>, every: Duration) -> bool {
     asked.is_none_or(|at| every <= now.since(at))
+}
+
+/// The place of a pattern in a set of them.
+fn bit(index: usize) -> u16 {
+    1_u16.checked_shl(u32::try_from(index).unwrap_or(0)).unwrap_or(0)
 }
 
 fn index_of(pattern: Pattern) -> Option<usize> {

@@ -1,18 +1,24 @@
 //! The state machine: which input changes what, and what is ordered then.
 
+mod attend;
+mod carry;
+mod order;
 mod restore;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{AttemptId, AttemptView, StepEnd, StepOrder};
 use super::command::{CommandAnswer, CommandId, OperatorCommand};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Health};
 use super::incident::{Incident, IncidentId};
 use super::ledger::{Fact, LedgerEntry, ScanNews, Seq};
 use super::moment::{Moment, Wall};
+use super::care::Pause;
+use super::moment::Stamp;
 use super::policy::Policy;
+use super::run::Run;
 use super::roster::Roster;
 use super::sample::{Sample, SessionState, Word};
 use super::schedule::Schedule;
@@ -41,8 +47,8 @@ pub enum Input {
     Recorded(Seq),
     /// A ledger entry could not be written.
     RecordFailed(Seq),
-    /// A hook has answered an order.
-    StepEnded(AttemptId, StepEnd),
+    /// A hook has answered the order of an attempt that has this number.
+    StepEnded(AttemptId, u32, StepEnd),
     /// A person ordered something.
     Commanded(CommandId, OperatorCommand),
     /// The configuration was read anew.
@@ -172,6 +178,35 @@ pub struct Watchdog {
     epoch: u64,
     dropped: BTreeMap<&'static str, u64>,
     ledger_errors: u64,
+    /// Attempts under way, one a target at most.
+    runs: BTreeMap<TargetId, Run>,
+    /// What waits for an entry to be durable.
+    awaiting: BTreeMap<Seq, Await>,
+    /// When to look after which target although nothing is heard of it.
+    agenda: BTreeSet<(Duration, TargetId)>,
+    /// The highest number of an attempt.
+    attempts: AttemptId,
+    /// The pause of all targets.
+    pause: Option<Pause>,
+    /// When an entry that something waited for last could not be written.
+    ledger_failed: Option<Stamp>,
+    /// When something was last done in a host group.
+    touched: BTreeMap<Arc<str>, Stamp>,
+    /// Targets that wait for a person after a reset, and their host groups.
+    handing_off: BTreeMap<TargetId, Arc<str>>,
+}
+
+/// What waits for an entry to be durable.
+#[derive(Debug)]
+enum Await {
+    /// The beginning of an attempt.
+    Intent(TargetId),
+    /// An act of a step.
+    Start(TargetId, Box<StepOrder>),
+    /// The act after the one that ended.
+    End(TargetId),
+    /// A person's order.
+    Command(CommandId, Box<OperatorCommand>),
 }
 
 impl Watchdog {
@@ -181,7 +216,7 @@ impl Watchdog {
     /// more are closed.
     #[must_use]
     pub fn restore(policy: Policy, ledger: &[LedgerEntry], now: Moment) -> Self {
-        let remembered = restore::fold(ledger);
+        let remembered = restore::fold(ledger, now);
         let mut watchdog = Self {
             policy: Policy::default(),
             subjects: Roster::default(),
@@ -199,8 +234,19 @@ impl Watchdog {
             epoch: 0,
             dropped: BTreeMap::new(),
             ledger_errors: 0,
+            runs: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            attempts: remembered.attempts,
+            pause: remembered.pause,
+            ledger_failed: None,
+            touched: BTreeMap::new(),
+            handing_off: BTreeMap::new(),
         };
         watchdog.adopt(now, policy, remembered.targets);
+        for unfinished in remembered.unfinished {
+            watchdog.take_up(now, unfinished);
+        }
         watchdog
     }
 
@@ -209,15 +255,23 @@ impl Watchdog {
         let now = self.keep_time(now);
         match input {
             Input::Observed(id, sample) => self.observe(now, &id, &sample),
-            Input::Recorded(seq) => drop(self.pending.remove(&seq)),
+            Input::Recorded(seq) => {
+                self.pending.remove(&seq);
+                if let Some(awaited) = self.awaiting.remove(&seq) {
+                    self.recorded(now, awaited);
+                }
+            }
             Input::RecordFailed(seq) => self.record_failed(now, seq),
-            Input::StepEnded(..) | Input::Commanded(..) => {}
+            Input::StepEnded(attempt, number, end) => self.step_ended(now, attempt, number, end),
+            Input::Commanded(id, order) => self.command(now, id, order),
             Input::PolicyChanged(policy) => self.adopt(now, policy, BTreeMap::new()),
             Input::DeadlinePassed => {
                 self.record_again(now);
                 self.ask_all_due(now);
+                self.attend_all_due(now);
             }
         }
+        self.follow_storm(now);
     }
 
     /// Returns the next thing to do.
@@ -229,7 +283,9 @@ impl Watchdog {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         let again = self.record_again_at.map(|at| at.uptime);
-        let due = self.schedule.next().into_iter().chain(again).min()?;
+        let alarm = self.agenda.first().map(|(due, _)| *due);
+        let storm = self.fleet.next(self.last, &self.policy);
+        let due = self.schedule.next().into_iter().chain(again).chain(alarm).chain(storm).min()?;
         Some(self.last.after(due.saturating_sub(self.last.uptime)))
     }
 
@@ -243,7 +299,7 @@ impl Watchdog {
         Snapshot {
             at: now.wall,
             started: self.started,
-            fleet: self.fleet.view(now, targets.len(), self.policy.together),
+            fleet: self.fleet.view(targets.len(), self.pause.as_ref().is_some_and(|pause| pause.counts(now))),
             targets,
             incidents,
             dropped: self.dropped.clone(),
@@ -272,13 +328,36 @@ impl Watchdog {
 
     fn observe(&mut self, now: Moment, id: &TargetId, sample: &Sample) {
         let Some(subject) = self.subjects.get_mut(id) else {
-            let count = self.dropped.entry("unknown_target").or_default();
-            *count = count.saturating_add(1);
+            self.drop_input("unknown_target");
             return;
         };
         for news in subject.observe(now, self.epoch, sample, &mut self.ids) {
             self.tell(now, id, news);
         }
+        let Some(subject) = self.subjects.get_mut(id) else { return };
+        let health = subject.health_now(now);
+        if subject.health != health {
+            let before = std::mem::replace(&mut subject.health, health);
+            self.fleet.turned(id, before, health);
+        }
+        if subject.needs_care() {
+            // What is done now must know what all the others show.
+            self.follow_storm(now);
+            self.attend(now, id);
+        }
+    }
+
+    fn drop_input(&mut self, why: &'static str) {
+        let count = self.dropped.entry(why).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Notices that many targets turned bad together, and that this is over.
+    fn follow_storm(&mut self, now: Moment) {
+        let Some(on) = self.fleet.follow_storm(now, &self.policy) else { return };
+        let (bad, well) = self.fleet.weather();
+        self.record(LedgerEntry { at: now.wall, target: TargetId::all(), fact: Fact::Storm { on, bad, well } });
+        self.outputs.push_back(Output::Announce(Event::Storm { on, bad, well }));
     }
 
     /// Writes down and announces what changed.
@@ -308,11 +387,21 @@ impl Watchdog {
             News::Closed(incident, since) => {
                 self.fleet.closed(since, incident.id);
                 keep(&mut self.recent, Arc::clone(&incident));
+                self.settle_incident(now, &incident);
                 (closed(&incident), Event::Closed(incident))
             }
+            News::Started => return self.service_started(now, id),
+            News::Version { from, to } => return self.version_changed(now, id, from, to),
         };
         self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.outputs.push_back(Output::Announce(event));
+    }
+
+    fn version_changed(&mut self, now: Moment, id: &TargetId, from: Option<Word>, to: Word) {
+        if let Some(subject) = self.subjects.get_mut(id).filter(|_| from.is_some()) {
+            subject.care.history.update(now.stamp());
+        }
+        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact: Fact::VersionChanged { from, to } });
     }
 
     fn note_open(&mut self, incident: &Incident, at: Moment) {
@@ -321,23 +410,27 @@ impl Watchdog {
         }
     }
 
-    fn record(&mut self, entry: LedgerEntry) {
+    fn record(&mut self, entry: LedgerEntry) -> Seq {
         self.seq.0 = self.seq.0.saturating_add(1);
         if self.pending.len() < PENDING_MAX {
             self.pending.insert(self.seq, entry.clone());
         }
         self.outputs.push_back(Output::Record(self.seq, entry));
+        self.seq
     }
 
     fn record_failed(&mut self, now: Moment, seq: Seq) {
         self.ledger_errors = self.ledger_errors.saturating_add(1);
-        let Some(entry) = self.pending.remove(&seq) else { return };
-        // What belongs to an incident must not be lost: a restart would forget it, or use its number twice.
-        if entry.fact.incident().is_some() && self.unrecorded.len() < UNRECORDED_MAX {
-            self.unrecorded.push_back(entry.clone());
-            self.record_again_at.get_or_insert(now.after(RECORD_AGAIN_EVERY));
+        if let Some(entry) = self.pending.remove(&seq) {
+            if must_not_be_lost(&entry.fact) && self.unrecorded.len() < UNRECORDED_MAX {
+                self.unrecorded.push_back(entry.clone());
+                self.record_again_at.get_or_insert(now.after(RECORD_AGAIN_EVERY));
+            }
+            self.outputs.push_back(Output::Announce(Event::RecordFailed(entry)));
         }
-        self.outputs.push_back(Output::Announce(Event::RecordFailed(entry)));
+        if let Some(awaited) = self.awaiting.remove(&seq) {
+            self.unrecorded(now, awaited);
+        }
     }
 
     fn record_again(&mut self, now: Moment) {
@@ -382,6 +475,11 @@ impl Watchdog {
         for id in gone {
             if let Some(mut subject) = subjects.remove(&id) {
                 self.schedule.remove(&id, &subject.slot);
+                self.fleet.turned(&id, subject.health, Health::Unknown);
+                self.handing_off.remove(&id);
+                if let Some(wake) = subject.care.wake {
+                    self.agenda.remove(&(wake.uptime, id.clone()));
+                }
                 for news in subject.unwatch(now) {
                     self.tell(now, &id, news);
                 }
@@ -398,7 +496,12 @@ impl Watchdog {
                 self.schedule.remove(id, &subject.slot);
             } else {
                 let memory = remembered.remove(id).unwrap_or_default();
-                let subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
+                let mut subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
+                subject.care.take_up(now, &watch.limits);
+                self.fleet.turned(id, Health::Unknown, subject.health);
+                for past in subject.care.history.past().iter().filter(|past| past.spent) {
+                    self.fleet.spend(past.ended, past.remedy, past.destroys);
+                }
                 if let Some((incident, since)) = subject.open_session() {
                     self.fleet.opened(since, incident);
                 }
@@ -417,6 +520,29 @@ impl Watchdog {
             }
         }
         self.policy = policy;
+        for id in self.policy.targets.keys().cloned().collect::<Vec<_>>() {
+            self.set_alarm(now, &id);
+        }
+    }
+}
+
+/// What belongs to an incident must not be lost: a restart would forget it, or use its number twice. Neither must the end of what
+/// was done. A beginning that was not written never began.
+fn must_not_be_lost(fact: &Fact) -> bool {
+    match fact {
+        Fact::Intended { .. } | Fact::StepStarted { .. } | Fact::Commanded { .. } => false,
+        Fact::StepEnded { .. } | Fact::RunEnded { .. } | Fact::Verified { .. } => true,
+        Fact::StateChanged { .. }
+        | Fact::VerdictChanged { .. }
+        | Fact::IncidentOpened { .. }
+        | Fact::PatternChanged { .. }
+        | Fact::IncidentClosed { .. }
+        | Fact::Refused { .. }
+        | Fact::Proposed { .. }
+        | Fact::HandedOff { .. }
+        | Fact::ForeignRestart
+        | Fact::VersionChanged { .. }
+        | Fact::Storm { .. } => fact.incident().is_some(),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn snapshot() -> Snapshot {
         started: ago(86_400),
         targets: vec![Arc::new(well("atelier")), Arc::new(newcomer("new")), Arc::new(shop(&open))],
         incidents: vec![open, closed],
-        fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1 },
+        fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1, ..FleetView::default() },
         dropped: BTreeMap::from([("inputs", 2)]),
         ledger_errors: 1,
         suspensions: 4,
@@ -47,7 +47,7 @@ pub(crate) fn fleet(size: u32) -> Snapshot {
     let named = |number| TargetView { target: id(&format!("session-{number:04}")), ..view.clone() };
     Snapshot {
         targets: (0..size).map(|number| Arc::new(named(number))).collect(),
-        fleet: FleetView { targets: size, failing: size, turned_bad_together: size },
+        fleet: FleetView { targets: size, failing: size, turned_bad_together: size, ..FleetView::default() },
         ..snapshot()
     }
 }
@@ -73,6 +73,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         next_poll: Some(ago(-5)),
         held_until: None,
         counts: Counts::default(),
+        care: Arc::default(),
     }
 }
 
@@ -88,6 +89,7 @@ fn well(name: &str) -> TargetView {
         memory: Some(Memory { used_bytes: 314_572_800, limit_bytes: None, oom_kills: None }),
         timeline: vec![run],
         counts,
+        care: Arc::default(),
         ..newcomer(name)
     }
 }
@@ -133,6 +135,7 @@ fn shop(open: &Arc<Incident>) -> TargetView {
         log: vec![run(SessionState::Disconnected, "State changed to: TIMEOUT", 22, 22)],
         version: Some(Word::new("2.4.1")),
         counts,
+        care: Arc::default(),
         ..newcomer("shop")
     }
 }

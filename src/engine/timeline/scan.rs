@@ -73,6 +73,12 @@ impl Scan {
         self.wait.as_ref().map(|wait| wait.first)
     }
 
+    /// Returns when a scan was last seen to be wanted.
+    #[must_use]
+    pub fn last(&self) -> Option<Moment> {
+        self.wait.as_ref().map(|wait| wait.last)
+    }
+
     /// Returns how long a scan is wanted.
     #[must_use]
     pub fn lasts(&self) -> Duration {

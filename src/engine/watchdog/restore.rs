@@ -1,12 +1,19 @@
-//! The ledger folded back into what was believed.
+//! The ledger folded back into what was believed and what was done.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::{Event, Output, Watchdog};
+use crate::engine::attempt::{Act, AttemptId, AttemptView, Cause, Outcome, RunEnd, StepView};
+use crate::engine::care::Pause;
+use crate::engine::care::history::Past;
+use crate::engine::command::{OperatorCommand, Wish};
 use crate::engine::incident::{Closed, Incident, IncidentId};
 use crate::engine::ledger::{Fact, LedgerEntry};
+use crate::engine::moment::{Moment, Stamp};
 use crate::engine::pattern::Pattern;
-use crate::engine::sample::SessionState;
+use crate::engine::run::Run;
+use crate::engine::sample::{SessionState, Word};
 use crate::engine::subject::Memory;
 use crate::engine::target::TargetId;
 
@@ -19,15 +26,38 @@ pub(super) struct Remembered {
     pub(super) closed: VecDeque<Arc<Incident>>,
     /// The highest number of an incident.
     pub(super) ids: IncidentId,
+    /// The highest number of an attempt.
+    pub(super) attempts: AttemptId,
+    /// The pause of all targets.
+    pub(super) pause: Option<Pause>,
+    /// Attempts that were under way, oldest first.
+    pub(super) unfinished: Vec<Unfinished>,
+}
+
+/// An attempt that was under way when the watchdog ended.
+#[derive(Clone, Debug)]
+pub(super) struct Unfinished {
+    view: AttemptView,
+    plan: u64,
+    world: Option<Word>,
 }
 
 /// Folds entries, oldest first. An entry that fits nothing before it is taken for what it says.
-pub(super) fn fold(ledger: &[LedgerEntry]) -> Remembered {
+pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
     let mut remembered = Remembered::default();
     let mut open: BTreeMap<IncidentId, Incident> = BTreeMap::new();
+    let mut attempts: BTreeMap<AttemptId, Unfinished> = BTreeMap::new();
     for entry in ledger {
         remembered.ids = remembered.ids.max(entry.fact.incident().unwrap_or_default());
+        remembered.attempts = remembered.attempts.max(entry.fact.attempt().unwrap_or_default());
+        if entry.target == TargetId::all() {
+            if let Fact::Commanded { command } = &entry.fact {
+                paused(&mut remembered.pause, command, now);
+            }
+            continue;
+        }
         let memory = remembered.targets.entry(entry.target.clone()).or_default();
+        fold_attempt(entry, memory, &mut attempts, now);
         match &entry.fact {
             Fact::StateChanged { from, to, .. } => {
                 memory.state = Some(*to);
@@ -58,7 +88,29 @@ pub(super) fn fold(ledger: &[LedgerEntry]) -> Remembered {
                     super::keep(&mut remembered.closed, Arc::new(Incident { closed, ..known }));
                 }
             }
-            _ => {}
+            Fact::Commanded { command } => {
+                paused(&mut memory.care.pause, command, now);
+                if command.what == Wish::Ack {
+                    memory.care.history.acknowledge(Stamp::of_wall(now, entry.at));
+                }
+            }
+            Fact::ForeignRestart => memory.care.history.disturb(Stamp::of_wall(now, entry.at)),
+            Fact::VersionChanged { from, to } => {
+                memory.version = Some(to.clone());
+                if from.is_some() {
+                    memory.care.history.update(Stamp::of_wall(now, entry.at));
+                }
+            }
+            Fact::VerdictChanged { .. }
+            | Fact::Intended { .. }
+            | Fact::StepStarted { .. }
+            | Fact::StepEnded { .. }
+            | Fact::RunEnded { .. }
+            | Fact::Verified { .. }
+            | Fact::Refused { .. }
+            | Fact::Proposed { .. }
+            | Fact::HandedOff { .. }
+            | Fact::Storm { .. } => {}
         }
     }
     for incident in open.into_values() {
@@ -69,5 +121,144 @@ pub(super) fn fold(ledger: &[LedgerEntry]) -> Remembered {
         memory.open.retain(|other| other.pattern.lane() != incident.pattern.lane());
         memory.open.push(Arc::new(incident));
     }
+    remembered.unfinished = attempts.into_values().filter(|attempt| attempt.view.ended.is_none()).collect();
     remembered
+}
+
+fn paused(pause: &mut Option<Pause>, command: &OperatorCommand, now: Moment) {
+    match &command.what {
+        Wish::Pause { until } => *pause = Some(Pause::new(command.who.clone(), command.reason.clone(), *until, now)),
+        Wish::Resume => *pause = None,
+        Wish::Approve { .. } | Wish::Ack | Wish::Remedy { .. } => {}
+    }
+}
+
+fn fold_attempt(
+    entry: &LedgerEntry,
+    memory: &mut Memory,
+    attempts: &mut BTreeMap<AttemptId, Unfinished>,
+    now: Moment,
+) {
+    if let Fact::Intended { attempt, incident, pattern, remedy, destroys, plan, reason, by } = &entry.fact {
+        let (reason, by) = (reason.clone(), by.clone());
+        let view = AttemptView {
+            id: *attempt,
+            target: entry.target.clone(),
+            remedy: *remedy,
+            destroys: *destroys,
+            cause: Arc::new(Cause { incident: *incident, pattern: *pattern, reason, by }),
+            at: entry.at,
+            ended: None,
+            outcome: None,
+            note: None,
+            steps: Vec::new(),
+        };
+        attempts.insert(*attempt, Unfinished { view, plan: *plan, world: None });
+        return;
+    }
+    let Some(known) = entry.fact.attempt().and_then(|attempt| attempts.get_mut(&attempt)) else { return };
+    let view = &mut known.view;
+    match &entry.fact {
+        Fact::StepStarted { step, act, .. } => view.steps.push(StepView {
+            step: step.clone(),
+            act: *act,
+            at: entry.at,
+            ended: None,
+            outcome: None,
+            note: None,
+        }),
+        Fact::StepEnded { step, act, end, .. } => {
+            let same = |other: &&mut StepView| other.step == *step && other.act == *act && other.outcome.is_none();
+            if let Some(last) = view.steps.iter_mut().rev().find(same) {
+                last.ended = Some(entry.at);
+                last.outcome = Some(end.outcome);
+                last.note.clone_from(&end.note);
+            }
+            if *act == Act::Look {
+                known.world = end.world.clone().or_else(|| known.world.take());
+            }
+        }
+        Fact::RunEnded { end, spent, note, .. } => {
+            view.ended = Some((entry.at, *end));
+            view.note.clone_from(note);
+            memory.care.history.note(Past::of(view, Stamp::of_wall(now, entry.at), *spent));
+            memory.care.show_attempt(&Arc::new(view.clone()));
+        }
+        Fact::Verified { attempt, outcome, note, .. } => {
+            view.outcome = Some(*outcome);
+            view.note = note.clone().or_else(|| view.note.take());
+            memory.care.history.settle(*attempt, *outcome);
+            memory.care.show_attempt(&Arc::new(view.clone()));
+        }
+        Fact::StateChanged { .. }
+        | Fact::VerdictChanged { .. }
+        | Fact::IncidentOpened { .. }
+        | Fact::PatternChanged { .. }
+        | Fact::IncidentClosed { .. }
+        | Fact::Intended { .. }
+        | Fact::Refused { .. }
+        | Fact::Proposed { .. }
+        | Fact::Commanded { .. }
+        | Fact::HandedOff { .. }
+        | Fact::ForeignRestart
+        | Fact::VersionChanged { .. }
+        | Fact::Storm { .. } => {}
+    }
+}
+
+impl Watchdog {
+    /// Takes up an attempt that was under way when the watchdog ended, or closes it safely.
+    pub(super) fn take_up(&mut self, now: Moment, unfinished: Unfinished) {
+        let Unfinished { view, plan: mark, world } = unfinished;
+        let id = view.target.clone();
+        let is_touched = view.steps.iter().any(|step| matches!(step.act, Act::Do | Act::Undo));
+        let Some(subject) = self.subjects.get_mut(&id) else {
+            self.close_attempt(now, view, is_touched, "its target is watched no more");
+            return;
+        };
+        let same = subject.watch.plans.get(&view.remedy).filter(|plan| plan.mark == mark).cloned();
+        let resume_within = subject.watch.limits.attempt.resume_within;
+        let Some(plan) = same.filter(|_| is_touched) else {
+            let why = if is_touched { "its hook was configured anew meanwhile" } else { "it had not begun" };
+            self.close_attempt(now, view, is_touched, why);
+            return;
+        };
+        let planned = Stamp::of_wall(now, view.at);
+        let what = (view.remedy, view.destroys);
+        let mut run = Run::new(view.id, id.clone(), what, Arc::clone(&view.cause), plan, now);
+        run.at = view.at;
+        run.group = Arc::clone(&subject.watch.group);
+        let mut run = run.resume(view.steps, world, planned);
+        if resume_within <= planned.age(now) {
+            run.wind_up(RunEnd::Interrupted, "it was interrupted too long ago to go on with it");
+        }
+        subject.begin_run(now);
+        subject.care.show_attempt(&Arc::new(run.view()));
+        self.runs.insert(id.clone(), run);
+        self.advance(now, &id);
+    }
+
+    fn close_attempt(&mut self, now: Moment, view: AttemptView, is_touched: bool, why: &str) {
+        let (end, outcome) = if is_touched {
+            (RunEnd::Interrupted, Outcome::Interrupted)
+        } else {
+            (RunEnd::Aborted, Outcome::Aborted)
+        };
+        let (id, note) = (view.target.clone(), Some(Word::new(why)));
+        let (attempt, incident) = (view.id, view.cause.incident);
+        let ended = Fact::RunEnded { attempt, incident, end, spent: is_touched, note: note.clone() };
+        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact: ended });
+        let Some(subject) = self.subjects.get_mut(&id) else {
+            let fact = Fact::Verified { attempt, incident, outcome, note };
+            self.record(LedgerEntry { at: now.wall, target: id, fact });
+            return;
+        };
+        let limits = Arc::clone(&subject.watch.limits);
+        let view = subject.care.run_ended(now, AttemptView { note, ..view }, end, is_touched, &limits);
+        self.outputs.push_back(Output::Announce(Event::RunEnded(view)));
+        if !is_touched {
+            self.verify(now, &id, outcome, None);
+        }
+        self.set_alarm(now, &id);
+    }
 }
