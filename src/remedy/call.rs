@@ -176,9 +176,10 @@ impl Errand<'_> {
         let until = self.until.min(deadline_in(poll.within));
         let id = format!("{}_poll", self.brief.message_id(self.act));
         loop {
-            let last = match self.ask_once(&id, &url, poll, clock()).await {
-                Ok(()) => return CallEnd::new(StepOutcome::Done, None),
-                Err(why) => why,
+            let last = match timeout_at(until, self.ask_once(&id, &url, poll, clock())).await {
+                Ok(Ok(())) => return CallEnd::new(StepOutcome::Done, None),
+                Ok(Err(why)) => why,
+                Err(_elapsed) => "no answer came".to_owned(),
             };
             if timeout_at(until, sleep(poll.every)).await.is_err() {
                 return unknown(format!("it was begun, and not done in time: {last}"));

@@ -10,7 +10,7 @@ use wa_watchdog::remedy::TRIES_MAX;
 use crate::{Bench, assert_end, order, sh, until_gone};
 
 /// How long a program of these tests may take that takes too long.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 async fn ended(script: &str, act: Act) -> StepEnd {
     let mut hook = crate::single(Call::Exec(sh(script)));
@@ -128,8 +128,8 @@ async fn a_signal_is_a_failure_that_is_not_repeated_unless_that_is_safe() {
         let exec = Exec { idempotent: is_idempotent, ..sh(&script) };
         bench.remedies.replace(crate::targets(crate::single(Call::Exec(exec))));
         assert_end(&bench.act(Act::Do).await, StepOutcome::Failed, "signal 11");
-        let tried = std::fs::read_to_string(&tries).unwrap().lines().count();
-        assert_eq!(u32::try_from(tried).unwrap(), expected);
+        let count = std::fs::read_to_string(&tries).unwrap().lines().count();
+        assert_eq!(u32::try_from(count).unwrap(), expected);
     }
 }
 
@@ -167,7 +167,8 @@ async fn a_program_gets_the_event_and_a_small_environment() {
     assert_eq!(event["data"]["incident"], 7);
 
     let text = std::fs::read_to_string(seen.with_extension("env")).unwrap();
-    let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL=")).collect();
+    let mut lines: Vec<&str> =
+        text.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL=")).collect();
     assert_eq!(lines.remove(0), "/");
     lines.retain(|line| !line.starts_with("PWD=") && !line.starts_with("OLDPWD="));
     lines.sort_unstable();

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use wa_watchdog::config::{Call, Hook, HttpCall, HttpPoll, Retry, Secret, Signing};
 use wa_watchdog::engine::attempt::{Act, StepEnd, StepOutcome};
+use wa_watchdog::engine::sample::Word;
 use wa_watchdog::http::sign::{Key, signature};
 use wiremock::matchers::{any, header, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -20,7 +21,7 @@ use crate::{Bench, assert_end, order, post, single};
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const SECRET_BEFORE: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// How long a call of these tests may take that takes too long.
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_secs(1);
 
 async fn server(response: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
@@ -213,7 +214,7 @@ async fn what_was_certainly_not_sent_is_tried_again_and_fails() {
 #[tokio::test]
 async fn what_may_have_been_done_is_unknown() {
     for (only_unsent, tries) in [(true, 1), (false, 2)] {
-        let server = server(status(200).set_delay(Duration::from_secs(60))).await;
+        let server = server(status(200).set_delay(crate::PATIENCE)).await;
         let retry = Retry { only_unsent, tries_max: 2 };
         let end = ended(HttpCall { retry, timeout: SHORT, ..post(server.uri()) }, Act::Do).await;
         assert_end(&end, StepOutcome::Unknown, "no answer came");
@@ -329,7 +330,7 @@ async fn an_answer_is_the_world_that_is_seen() {
         let look = Some(Call::Http(Box::new(post(server.uri()))));
         let mut bench = Bench::new(Hook { look, ..single(Call::Http(Box::new(post(server.uri())))) });
         let end = bench.act(Act::Look).await;
-        assert_eq!((end.outcome, end.world.as_ref().map(|word| word.as_str())), (StepOutcome::Done, world));
+        assert_eq!((end.outcome, end.world.as_ref().map(Word::as_str)), (StepOutcome::Done, world));
     }
 }
 

@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     reason = "a test's helper that fails fails its test"
 )]
+#![expect(clippy::disallowed_methods, reason = "a test measures on its own clock")]
 
 mod exec;
 mod http;
@@ -83,8 +84,7 @@ impl Bench {
 
     fn runs(&self) -> Vec<String> {
         let Ok(entries) = self.path("runs").read_dir() else { return Vec::new() };
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
