@@ -26,6 +26,7 @@ mod section;
 mod settings;
 mod single;
 mod target;
+pub mod template;
 mod twins;
 mod unit;
 mod url;
