@@ -477,6 +477,7 @@ impl Watchdog {
                 self.schedule.remove(&id, &subject.slot);
                 self.fleet.turned(&id, subject.health, Health::Unknown);
                 self.handing_off.remove(&id);
+                self.fleet.tries(&id, false);
                 if let Some(wake) = subject.care.wake {
                     self.agenda.remove(&(wake.uptime, id.clone()));
                 }
@@ -498,6 +499,7 @@ impl Watchdog {
                 let memory = remembered.remove(id).unwrap_or_default();
                 let mut subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
                 subject.care.take_up(now, &watch.limits);
+                self.fleet.tries(id, subject.care.following.is_some());
                 self.fleet.turned(id, Health::Unknown, subject.health);
                 for past in subject.care.history.past().iter().filter(|past| past.spent) {
                     self.fleet.spend(past.ended, past.remedy, past.destroys);

@@ -133,6 +133,7 @@ impl Watchdog {
         let note = note.filter(|note| !note.is_empty());
         let Some(view) = subject.care.verified(outcome, note) else { return };
         subject.changed();
+        self.fleet.tries(id, false);
         let fact = Fact::Verified { attempt: view.id, incident: view.cause.incident, outcome, note: view.note.clone() };
         self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.outputs.push_back(Output::Announce(Event::Verified(view)));
