@@ -147,8 +147,12 @@ impl Off {
 }
 
 impl Debt {
+    fn answer(&self, end: StepEnd) -> Answer {
+        Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end }
+    }
+
     async fn pay(mut self, end: StepEnd) {
-        let answer = Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end };
+        let answer = self.answer(end);
         // Nobody listens any more only while everything ends.
         self.is_paid = self.answers.send(answer).await.is_ok();
     }
@@ -160,7 +164,7 @@ impl Drop for Debt {
             let note = Some(Word::new("the watchdog gave up on it: see its log"));
             let end = StepEnd { outcome: StepOutcome::Unknown, note, world: None };
             // At shutdown nobody listens; else there is room, for the engine has few orders under way.
-            drop(self.answers.try_send(Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end }));
+            drop(self.answers.try_send(self.answer(end)));
         }
     }
 }

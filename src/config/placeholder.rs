@@ -2,11 +2,9 @@
 
 use super::nearest::nearest;
 use super::section::quoted;
+use super::template::Placeholder;
 
 const OPEN: &str = "${";
-
-/// Every placeholder.
-const KNOWN: [&str; 8] = ["run.attempt", "run.key", "run.step", "run.try", "target", "remedy", "pattern", "reason"];
 
 /// Tells whether a text has any.
 pub(super) fn is_in(text: &str) -> bool {
@@ -20,10 +18,11 @@ pub(super) fn check(text: &str) -> Result<(), (String, String)> {
             let hint = "write placeholders as in ${target}";
             return Err(("has a placeholder without its end".to_owned(), hint.to_owned()));
         };
-        if !KNOWN.contains(&name) {
-            let hint = match nearest(name, KNOWN) {
+        if Placeholder::named(name).is_none() {
+            let known = Placeholder::ALL.map(Placeholder::as_str);
+            let hint = match nearest(name, known) {
                 Some(meant) => format!("did you mean ${{{meant}}}?"),
-                None => format!("known here: {}", KNOWN.map(|name| format!("${{{name}}}")).join(", ")),
+                None => format!("known here: {}", known.map(|name| format!("${{{name}}}")).join(", ")),
             };
             return Err((format!("has a placeholder that nobody knows, {}", quoted(name)), hint));
         }

@@ -150,11 +150,12 @@ mod tests {
             attempt: AttemptId(1),
             target: TargetId::new("shop").unwrap(),
             remedy: Remedy::Restart,
+            number: 1,
             index: 0,
             step: StepName(Arc::from("run")),
             act: Act::Do,
             retry: 0,
-            takes: Duration::from_secs(60),
+            takes: Duration::from_mins(1),
             cause: Arc::new(cause),
         };
         Brief::new(order, Some("http://a.example/qr".to_owned()), "2026-02-04T09:00:00Z".parse().unwrap())
@@ -173,7 +174,7 @@ mod tests {
     fn a_question_is_another_message_than_the_deed() {
         let brief = brief("");
         assert_eq!(brief.message_id(Act::Do), brief.order().key());
-        assert_eq!(brief.message_id(Act::Check), format!("{}_check_19c27e3b300", brief.order().key()));
+        assert_eq!(brief.message_id(Act::Check), format!("{}_check_19c27e14280", brief.order().key()));
         assert!(!brief.message_id(Act::Look).contains('.'));
     }
 

@@ -14,7 +14,7 @@ use crate::engine::attempt::{Act, StepOutcome};
 use crate::http::retry::pause;
 
 /// How often a program is tried in all.
-pub const TRIES_MAX: u32 = 5;
+pub const TRIES_MAX: u32 = 4;
 
 /// Exit codes with a meaning of their own, as in `sysexits.h` and the shell.
 const DONE: i32 = 0;

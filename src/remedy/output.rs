@@ -86,7 +86,9 @@ mod tests {
 
     fn output(bytes_max: usize, chunks: &[&str]) -> Output {
         let mut output = Output::new(bytes_max);
-        chunks.iter().for_each(|chunk| output.add(chunk.as_bytes()));
+        for chunk in chunks {
+            output.add(chunk.as_bytes());
+        }
         output
     }
 
