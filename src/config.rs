@@ -28,12 +28,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
-pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 use crate::engine::ladder::Remedy;
 use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;

@@ -98,6 +98,14 @@ impl Http {
         }
     }
 
+    /// Sends a POST, once and on a connection of its own, and returns the head of its answer, of whatever status.
+    pub async fn post(&self, url: &Url, headers: &HeaderMap, body: Vec<u8>) -> Result<Response, NoReply> {
+        let mut request = Request::new(Method::POST, url.clone());
+        request.headers_mut().clone_from(headers);
+        *request.body_mut() = Some(body.into());
+        self.fresh.execute(request).await.map_err(|error| NoReply::of(&error))
+    }
+
     fn with(lookups: &Arc<Lookups>, roots: Roots) -> Result<Self, reqwest::Error> {
         let kept = client(lookups, roots, IDLE_PER_HOST_MAX)?;
         let fresh = client(lookups, roots, 0)?;

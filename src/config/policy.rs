@@ -9,8 +9,8 @@ use super::unit;
 use crate::engine::ladder::{Ladder, Remedy};
 use crate::engine::pattern::Pattern;
 use crate::engine::policy::{
-    AttemptLimits, Budget, Conflict, Cooldown, HandOffLimits, CredentialsRefused, Limits, MemoryPressure, NeverReady, Night, Repeated404, SessionExpired,
-    SilentSession, StateLoop, StuckQr, Unreachable,
+    AttemptLimits, Budget, Conflict, Cooldown, CredentialsRefused, HandOffLimits, Limits, MemoryPressure, NeverReady,
+    Night, Repeated404, SessionExpired, SilentSession, StateLoop, StuckQr, Unreachable,
 };
 
 /// How often something may be asked: not faster than a gateway can bear, and daily at least.

@@ -81,11 +81,27 @@ impl Reader<'_> {
         let has = |ask| dialect.path(ask, route).is_some();
         let limits = self.share(&thresholds.limits);
         let whose = format!("{url:?} {session:?} {status_path:?}").into();
-        let watch =
-            Watch { whose, limits, has_deep: has(Ask::Deep), has_qr: has(Ask::Qr), has_status: has(Ask::Status), ..Watch::default() };
+        let watch = Watch {
+            whose,
+            limits,
+            has_deep: has(Ask::Deep),
+            has_qr: has(Ask::Qr),
+            has_status: has(Ask::Status),
+            ..Watch::default()
+        };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
-        let target =
-            Target { id: id?, dialect, url: url?, session, status_path, token, timeout, body_bytes_max, qr_page, hooks: BTreeMap::new() };
+        let target = Target {
+            id: id?,
+            dialect,
+            url: url?,
+            session,
+            status_path,
+            token,
+            timeout,
+            body_bytes_max,
+            qr_page,
+            hooks: BTreeMap::new(),
+        };
         Some((target, watch))
     }
 

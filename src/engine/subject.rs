@@ -242,10 +242,7 @@ impl Subject {
     /// Tells whether anything is to be done about it, or might be.
     #[must_use]
     pub fn needs_care(&self) -> bool {
-        self.session.open.is_some()
-            || self.memory.open.is_some()
-            || self.timeline.scan.is_shown
-            || !self.care.is_idle()
+        self.session.open.is_some() || self.memory.open.is_some() || self.timeline.scan.is_shown || !self.care.is_idle()
     }
 
     /// Tells whether it is night for those who would have to scan.
@@ -269,7 +266,11 @@ impl Subject {
     }
 
     fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
-        if is_restarted { self.timeline.disturbed(now) } else { self.timeline.restart(now) }
+        if is_restarted {
+            self.timeline.disturbed(now)
+        } else {
+            self.timeline.restart(now)
+        }
         // What was proven must be proven again.
         (self.session.proven, self.memory.proven) = (0, 0);
         self.changed();

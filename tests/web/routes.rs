@@ -75,7 +75,10 @@ async fn metrics_are_rendered_of_the_newest_snapshot() {
 async fn metrics_can_be_read_by_a_scraper() {
     let server = Server::rendering(|snapshot| {
         let reload = Reload { succeeded: true, last_success: made_up::ago(60) };
-        metrics::render(snapshot, &Shell { build: Build::this(), reload, dropped: std::collections::BTreeMap::new() })
+        let build = Build::this();
+        let [dropped, denials] = [(); 2].map(|()| std::collections::BTreeMap::new());
+        let notifications = std::collections::BTreeMap::new();
+        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications })
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);

@@ -66,5 +66,7 @@ pub fn due(climb: &Climb<'_>, has_hook: impl Fn(Remedy) -> bool) -> Due {
 /// Tells whether a restart was carried out in this incident and did not help.
 #[must_use]
 pub fn restart_failed(tried: &[&Past]) -> bool {
-    tried.iter().any(|past| past.remedy == Remedy::Restart && past.outcome.is_some_and(|outcome| outcome != Outcome::Helped))
+    tried
+        .iter()
+        .any(|past| past.remedy == Remedy::Restart && past.outcome.is_some_and(|outcome| outcome != Outcome::Helped))
 }
