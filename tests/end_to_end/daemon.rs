@@ -113,12 +113,77 @@ fn status_explain_and_healthcheck_ask_the_running_watchdog() {
     assert!(text(&status.stdout).contains("unreachable"), "{}", text(&status.stdout));
     let explained = run(&["explain", "shop", "--url", &url]);
     assert!(text(&explained.stdout).contains("failing, unreachable: no answer"), "{}", text(&explained.stdout));
-    assert_eq!(run(&["explain", "nobody", "--url", &url]).status.code(), Some(1));
+    let nobody = run(&["explain", "nobody", "--url", &url]);
+    assert_eq!(nobody.status.code(), Some(1));
+    let said = text(&nobody.stderr);
+    assert!(said.contains("error: no target has this name\nhint: ") && !said.contains('{'), "{said}");
     assert_eq!(run(&["healthcheck", "--url", &url]).status.code(), Some(0));
     drop(daemon);
     let gone = run(&["healthcheck", "--url", &url]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone.stderr).contains("is it running?"), "{}", text(&gone.stderr));
+}
+
+#[test]
+fn a_person_orders_and_the_ledger_remembers() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let config = format!("{FAST}{}", gateway.target("shop"));
+    let daemon = Daemon::start(directory.path(), &config);
+    let url = format!("http://{}", daemon.address);
+    let order = |arguments: &[&str]| {
+        let common = ["--reason", "deploy", "--who", "ana", "--url", &url];
+        let done = run(&[arguments, &common].concat());
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    let (code, said) = order(&["pause", "shop", "--for", "2h"]);
+    assert_eq!((code, said.starts_with("paused: ")), (Some(0), true), "{said}");
+    assert_eq!(order(&["pause", "--all"]).0, Some(0));
+    assert_eq!(order(&["ack", "shop"]).0, Some(0));
+    for (arguments, why) in [
+        (&["restart", "shop"][..], "refused: paused: paused by ana"),
+        (&["reset", "shop", "--yes"], "refused: paused: paused by ana"),
+        (&["approve", "shop", "019c2a6f3e0"], "refused: nothing waits for approval at shop"),
+        (&["reconnect", "nobody"], "refused: no target has this name"),
+        (&["restart", "nobody"], "error: no target has this name"),
+    ] {
+        let (code, said) = order(arguments);
+        assert_eq!((code, said.starts_with(why)), (Some(1), true), "{said}");
+        assert!(said.contains("hint: "), "{said}");
+    }
+    daemon.wait_for("the pause", |daemon| daemon.metric("wa_watchdog_paused") == Some(1.0));
+    daemon.signal("KILL");
+    drop(daemon);
+
+    let second = Daemon::start(directory.path(), &config);
+    let url = format!("http://{}", second.address);
+    let resumed = |arguments: &[&str]| {
+        let common = ["--reason", "done", "--who", "ana", "--format", "json", "--url", &url];
+        run(&[arguments, &common].concat())
+    };
+    assert_eq!(second.metric("wa_watchdog_paused"), Some(1.0), "a pause survives a kill");
+    let status = text(&run(&["status", "--url", &url]).stdout);
+    assert!(
+        status.contains("paused") && status.contains("all targets are paused by ana until it is resumed"),
+        "{status}"
+    );
+    let explained = text(&run(&["explain", "shop", "--url", &url]).stdout);
+    assert!(explained.contains("paused by ana") && explained.contains("mode is observe"), "{explained}");
+    let json = text(&resumed(&["resume", "--all"]).stdout);
+    assert!(json.contains("\"result\":\"accepted\""), "{json}");
+    assert_eq!(resumed(&["resume", "shop"]).status.code(), Some(0));
+    assert_eq!(second.stop().0, Some(0));
+    let ledger = directory.path().join("ledger.db").display().to_string();
+    let history = text(&run(&["history", "--ledger", &ledger, "--kind", "commanded", "--since", "2026-01-01"]).stdout);
+    let told: Vec<&str> = history.lines().filter_map(|line| line.splitn(2, "  ").nth(1)).collect();
+    assert!(told[0].starts_with("shop  ana paused it until 2"), "{history}");
+    let rest = [
+        "all  ana paused it: deploy",
+        "shop  ana looked at the underlying problem: deploy",
+        "all  ana ended the pause: done",
+        "shop  ana ended the pause: done",
+    ];
+    assert_eq!(told[1..], rest, "{history}");
 }
 
 #[test]
