@@ -58,7 +58,7 @@ impl Fleet {
             (0..targets).map(|n| TargetId::new(&format!("session-{n}")).expect("a plain name")).collect();
         let limits = Arc::new(Limits::default());
         let watch = |id: &TargetId| (id.clone(), Watch { limits: Arc::clone(&limits), ..Watch::default() });
-        let policy = Policy { targets: ids.iter().map(watch).collect(), together: TOGETHER };
+        let policy = Policy { targets: ids.iter().map(watch).collect(), together: TOGETHER, ..Policy::default() };
         let now = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(1_767_225_600) };
         let watchdog = Watchdog::restore(policy, &[], now);
         let pause = POLL_EVERY.checked_div(targets).unwrap_or(POLL_EVERY);
@@ -90,7 +90,7 @@ impl Fleet {
         while let Some(output) = self.watchdog.poll_output() {
             match output {
                 Output::Record(seq, _) => self.watchdog.handle(self.now, Input::Recorded(seq)),
-                Output::Poll(..) | Output::Announce(_) => {}
+                Output::Poll(..) | Output::Announce(_) | Output::Run(_) | Output::Answer(..) => {}
             }
         }
     }

@@ -3,20 +3,33 @@
 //! A file is parsed into a tree whose every value knows its line; environment twins are laid over it; a cursor takes the keys
 //! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
 
+mod call;
 mod dialects;
+mod exec;
+mod fleet;
 mod hook;
+mod http_call;
+mod json;
+mod mark;
+mod mode;
 mod nearest;
 mod node;
+mod notify;
+mod placeholder;
 mod policy;
 mod problem;
 mod recording;
+mod remedy;
+mod scope;
 mod secret;
 mod section;
 mod settings;
 mod single;
 mod target;
+pub mod template;
 mod twins;
 mod unit;
+mod url;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -48,6 +48,8 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use self::pace::pause_of_header;
+
 use self::body::{Asked, Body};
 use self::log::LogRule;
 use self::probe::{DeepProbe, QrProbe};

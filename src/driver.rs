@@ -10,6 +10,7 @@ mod reload;
 mod signals;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,13 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Problem, Secret, Settings};
+use crate::config::{Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
-use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Watchdog};
+use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
 use crate::http::Http;
+use crate::notify::Notify;
+use crate::remedy::{self, Remedies};
 use crate::source::Sources;
 use crate::store::{Answer, Store, StoreError};
 use crate::{metrics, source, web};
@@ -95,8 +98,29 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let mut signals = Signals::listen().map_err(DriverError::Signals)?;
     let tracker = TaskTracker::new();
     let (samples_in, samples) = mpsc::channel(source::fleet::QUEUE_MAX);
+    let (hook_answers, hooks) = mpsc::channel(remedy::QUEUE_MAX);
     let http = Http::new().map_err(DriverError::Http)?;
     warn_of_missing_roots(&http, &settings);
+    let wall: Arc<dyn Fn() -> Wall + Send + Sync> = {
+        let clock = Arc::clone(&clock);
+        Arc::new(move || clock().wall)
+    };
+    let remedies = Remedies::new(
+        settings.targets.clone(),
+        http.clone(),
+        Some(run_files(&settings)),
+        Arc::clone(&wall),
+        hook_answers,
+        tracker.clone(),
+    );
+    let notify = Notify::new(
+        settings.notifiers.clone(),
+        qr_pages(&settings),
+        http.clone(),
+        Arc::clone(&wall),
+        tracker.clone(),
+        stop.clone(),
+    );
     let sources = Sources::new(settings.targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let now = clock();
@@ -110,7 +134,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         watchdog,
         store,
         dropped: watch::Sender::new(sources.dropped()),
+        notified: watch::Sender::new(BTreeMap::new()),
         sources,
+        remedies,
+        notify,
         snapshots,
         reloads: Reloads::new(load, &settings, now.wall),
         orders,
@@ -130,12 +157,12 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         token: token_seen,
         denials: denials.clone(),
         render_metrics: metrics_renderer(&turn, denials),
-        clock: Arc::new(move || clock().wall),
+        clock: wall,
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
-    turn.run(&mut signals, samples, &mut answers, reload_queue, &stop).await;
+    turn.run(&mut signals, samples, &mut answers, hooks, reload_queue, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -158,6 +185,10 @@ struct Turn {
     watchdog: Watchdog,
     store: Store,
     sources: Sources,
+    remedies: Remedies,
+    notify: Notify,
+    /// What became of notifications, as of the newest snapshot.
+    notified: watch::Sender<BTreeMap<String, [u64; 3]>>,
     /// What the sources dropped, as of the newest snapshot.
     dropped: watch::Sender<BTreeMap<&'static str, u64>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -180,6 +211,7 @@ impl Turn {
         signals: &mut Signals,
         mut samples: mpsc::Receiver<(TargetId, Sample)>,
         answers: &mut mpsc::Receiver<Answer>,
+        mut hooks: mpsc::Receiver<remedy::Answer>,
         mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
         stop: &CancellationToken,
     ) {
@@ -201,6 +233,10 @@ impl Turn {
                     let done = self.reload();
                     // Whoever asked may be gone; the reload happened all the same.
                     drop(order.answer.send(done));
+                }
+                Some(answer) = hooks.recv() => {
+                    let now = (self.clock)();
+                    self.handle(now, Input::StepEnded(answer.attempt, answer.number, answer.end));
                 }
                 (id, command) = self.orders.next() => {
                     let now = (self.clock)();
@@ -234,11 +270,12 @@ impl Turn {
             match order {
                 Output::Poll(target, ask) => self.sources.ask(&target, ask),
                 Output::Record(seq, entry) => self.record(seq, entry),
-                Output::Run(_) => {}
+                Output::Run(order) => self.remedies.run(order),
                 Output::Answer(id, answer) => self.orders.answer(id, answer),
                 Output::Announce(event) => {
                     let now = (self.clock)();
                     journal::write(now.wall, &event, &self.ledger_fault);
+                    self.notify.tell(now.wall, &event);
                     if let Some(audience) = &mut self.audience {
                         audience(now, &event);
                     }
@@ -268,6 +305,8 @@ impl Turn {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
         let targets = settings.targets.len();
+        self.remedies.replace(settings.targets.clone());
+        self.notify.replace(settings.notifiers.clone(), qr_pages(&settings));
         self.sources.replace(settings.targets);
         self.token.send_replace(settings.server.token);
         self.handle(now, Input::PolicyChanged(settings.policy));
@@ -279,6 +318,7 @@ impl Turn {
         let age = now.since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
             self.dropped.send_replace(self.sources.dropped());
+            self.notified.send_replace(notified(&self.notify));
             self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
             self.is_stale = false;
             self.published = now;
@@ -295,6 +335,25 @@ impl Turn {
     }
 }
 
+/// Where run files lie: beside the ledger, because they matter as long as it does.
+fn run_files(settings: &Settings) -> PathBuf {
+    let mut name = settings.store.path.clone().into_os_string();
+    name.push(".runs");
+    name.into()
+}
+
+/// The pages on which a person scans.
+fn qr_pages(settings: &Settings) -> BTreeMap<TargetId, String> {
+    let page = |(id, target): (&TargetId, &Arc<Target>)| Some((id.clone(), target.qr_page.clone()?));
+    settings.targets.iter().filter_map(page).collect()
+}
+
+/// What became of the events of each notifier: sent, failed, dropped.
+fn notified(notify: &Notify) -> BTreeMap<String, [u64; 3]> {
+    let counts = notify.counts().into_iter();
+    counts.map(|(name, counts)| (name, [counts.sent, counts.failed, counts.dropped])).collect()
+}
+
 fn warn_of_missing_roots(http: &Http, settings: &Settings) {
     let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"));
     if let Some(missing) = http.no_roots().filter(|_| needs_roots) {
@@ -304,14 +363,14 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 
 /// Joins the engine's snapshot and the shell's own counts for `/metrics`.
 fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
-    let (dropped, reload) = (turn.dropped.subscribe(), turn.reloads.report());
+    let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
             reload: *reload.borrow(),
             dropped: dropped.borrow().clone(),
             denials: denials.counts(),
-            notifications: BTreeMap::new(),
+            notifications: notified.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

@@ -10,6 +10,8 @@ pub mod driver;
 pub mod engine;
 pub mod http;
 pub mod metrics;
+pub mod notify;
+pub mod remedy;
 pub mod replay;
 pub mod source;
 pub mod store;

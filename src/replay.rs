@@ -4,6 +4,9 @@
 //! every line goes through `dialect` into the engine's [`Watchdog`](crate::engine::Watchdog), with the recording's own clock.
 //! What the engine orders to be asked is not asked, because the recording holds what came of it; what it wants to be written
 //! down counts as written.
+//!
+//! A replay judges as if everything might be done: it shows what would have been done, and what would have been refused and why.
+//! Whether a remedy would have helped nobody knows, so the recording goes on as it was.
 
 mod fault;
 mod lines;
@@ -13,14 +16,13 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use fault::{BadRecording, Wrong};
-pub use report::{Line, Summary};
+pub use report::{Difference, Line, Summary};
 
 use crate::config::{Problem, RecordingTarget, Settings, recording_target};
-use crate::engine::policy::{Limits, TOGETHER, Watch};
+use crate::engine::policy::{FleetLimits, Limits, Watch};
 use crate::engine::target::TargetId;
 use lines::Lines;
 use player::Player;
@@ -37,19 +39,32 @@ pub const VERSION: u64 = 1;
 /// How to replay.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Thresholds to try in place of those that the recording names.
+    /// What to try in place of what the recording names.
     pub instead: Option<Thresholds>,
+    /// What to compare that with; none: with what the recording names.
+    pub beside: Option<Thresholds>,
 }
 
-/// Thresholds of a configuration.
+/// What a configuration says about judging and acting.
 #[derive(Clone, Debug)]
 pub struct Thresholds {
-    /// Of its targets, by name.
-    pub targets: BTreeMap<TargetId, Arc<Limits>>,
-    /// Of every other target.
+    /// How its targets are watched, by name. Their mode does not count.
+    pub targets: BTreeMap<TargetId, Watch>,
+    /// Thresholds of every other target.
     pub defaults: Limits,
     /// Targets that turn bad within this time of each other turned bad together.
     pub together: Duration,
+    /// What holds for all targets taken together.
+    pub fleet: FleetLimits,
+}
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default)]
+pub struct Replayed {
+    /// With the policy that was tried, or the recording's own.
+    pub summary: Summary,
+    /// With the policy that it is compared with, where another one was tried.
+    pub beside: Option<Summary>,
 }
 
 /// What a replay tells while it runs.
@@ -76,43 +91,49 @@ pub fn replay(
     name: &str,
     options: &Options,
     out: &mut dyn FnMut(News),
-) -> Result<Summary, BadRecording> {
+) -> Result<Replayed, BadRecording> {
     let mut lines = Lines::new(input, name);
     if !lines.advance()? {
         return Err(lines.fault(Wrong::NoHeader(", and the file is empty".to_owned())));
     }
-    let targets = header(lines.line(), options).map_err(|wrong| lines.fault(wrong))?;
-    let together = options.instead.as_ref().map_or(TOGETHER, |thresholds| thresholds.together);
-    let mut player = Player::new(targets, together);
+    let player = |thresholds: Option<&Thresholds>| {
+        let targets = header(lines.line(), thresholds).map_err(|wrong| lines.fault(wrong))?;
+        Ok(Player::new(targets, thresholds))
+    };
+    let mut beside = options.instead.as_ref().map(|_| player(options.beside.as_ref())).transpose()?;
+    let mut player = player(options.instead.as_ref())?;
     while lines.advance()? {
         let outcome = serde_json::from_str(lines.line())
             .map_err(Wrong::from)
-            .and_then(|seen| player.play(&seen, &mut |line| out(News::Line(line))));
+            .and_then(|seen| {
+                beside.as_mut().map_or(Ok(()), |beside| beside.play(&seen, &mut |_| {}))?;
+                player.play(&seen, &mut |line| out(News::Line(line)))
+            });
         outcome.map_err(|wrong| lines.fault(wrong))?;
         if lines.so_far().lines.is_multiple_of(PROGRESS_LINES) {
             out(News::Progress(lines.so_far()));
         }
     }
-    Ok(player.finish())
+    Ok(Replayed { summary: player.finish(), beside: beside.map(Player::finish) })
 }
 
-fn header(line: &str, options: &Options) -> Result<BTreeMap<TargetId, RecordingTarget>, Wrong> {
+fn header(line: &str, instead: Option<&Thresholds>) -> Result<BTreeMap<TargetId, RecordingTarget>, Wrong> {
     let no_header = |error: serde_json::Error| Wrong::NoHeader(format!(": {}", fault::without_place(&error)));
     let version = serde_json::from_str::<wire::Version>(line).map_err(no_header)?.recording;
     if version != VERSION {
         return Err(Wrong::UnknownVersion(version));
     }
     let header: wire::Header = serde_json::from_str(line).map_err(no_header)?;
-    header.targets.iter().map(|(name, keys)| target(name, keys, options)).collect()
+    header.targets.iter().map(|(name, keys)| target(name, keys, instead)).collect()
 }
 
-fn target(name: &str, keys: &wire::TargetKeys, options: &Options) -> Result<(TargetId, RecordingTarget), Wrong> {
+fn target(name: &str, keys: &wire::TargetKeys, instead: Option<&Thresholds>) -> Result<(TargetId, RecordingTarget), Wrong> {
     let id = TargetId::new(name).map_err(|error| Wrong::BadTarget(error.to_string()))?;
     let problems = |problems: Vec<Problem>| Wrong::BadTarget(format!("target {name}: {}", in_words(&problems)));
-    let Some(thresholds) = &options.instead else {
+    let Some(thresholds) = instead else {
         return Ok((id, recording_target(keys, &Limits::default()).map_err(problems)?));
     };
-    let instead = thresholds.targets.get(&id).map_or(&thresholds.defaults, |limits| limits);
+    let instead = thresholds.targets.get(&id).map_or(&thresholds.defaults, |watch| &*watch.limits);
     let recorded = recording_target(keys, instead).map_err(problems)?;
     // How often was asked is a fact of the recording, not a threshold to try.
     let limits = Limits { poll_every: recorded.limits.poll_every, ..instead.clone() };
@@ -125,14 +146,14 @@ fn in_words(problems: &[Problem]) -> String {
 }
 
 impl Thresholds {
-    /// Takes the thresholds of a configuration.
+    /// Takes what a configuration says.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
-        let limits = |(id, watch): (&TargetId, &Watch)| (id.clone(), Arc::clone(&watch.limits));
         Self {
-            targets: settings.policy.targets.iter().map(limits).collect(),
+            targets: settings.policy.targets.clone(),
             defaults: settings.limits.clone(),
             together: settings.policy.together,
+            fleet: settings.policy.fleet.clone(),
         }
     }
 }

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 8] = [
     &["main"],
     &["cli"],
     &["driver", "replay", "demo"],
-    &["source", "store", "metrics", "web"],
+    &["source", "remedy", "notify", "store", "metrics", "web"],
     &["http"],
     &["config"],
     &["dialect"],

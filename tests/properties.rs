@@ -214,5 +214,5 @@ fn target() -> TargetId {
 }
 
 fn policy() -> Policy {
-    Policy { targets: BTreeMap::from([(target(), Watch::default())]), together: TOGETHER }
+    Policy { targets: BTreeMap::from([(target(), Watch::default())]), together: TOGETHER, ..Policy::default() }
 }

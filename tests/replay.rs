@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wa_watchdog::config;
-use wa_watchdog::engine::policy::{Limits, TOGETHER};
+use wa_watchdog::engine::ladder::Remedy;
+use wa_watchdog::engine::policy::{FleetLimits, Limits, TOGETHER, Watch};
+use wa_watchdog::engine::refusal::Refusal;
 use wa_watchdog::engine::{TargetId, Wall};
-use wa_watchdog::replay::{LINE_BYTES_MAX, Line, News, Options, PROGRESS_LINES, Summary, Thresholds, replay};
+use wa_watchdog::replay::{Difference, LINE_BYTES_MAX, Line, News, Options, PROGRESS_LINES, Replayed, Summary, Thresholds, replay};
 
 const GOOD: &str = r#""poll":{"status":200,"body":{"connected":true,"hasQR":false}}"#;
 const REFUSED: &str = r#""poll":{"error":"connection_refused"}"#;
@@ -21,13 +23,14 @@ fn an_outage_is_told_and_its_end() {
     recording.polls("shop", 8, GOOD).polls("shop", 12, REFUSED).polls("shop", 16, GOOD);
     let told = told(&recording.text, &Options::default());
     let events: Vec<(&str, &str)> = told.json.iter().map(|line| (word(line, "event"), word(line, "pattern"))).collect();
-    assert_eq!(events, [("verdict", "unreachable"), ("recovered", "unreachable"), ("summary", "")]);
+    assert_eq!(events, [("verdict", "unreachable"), ("remedy", ""), ("recovered", "unreachable"), ("summary", "")]);
+    assert_eq!((word(&told.json[1], "remedy"), word(&told.json[1], "outcome")), ("restart", "would_run"));
     assert_eq!(word(&told.json[0], "remedy"), "restart");
     assert_eq!(word(&told.json[0], "target"), "shop");
     assert_eq!(told.summary.observations, 36);
     assert_eq!((told.summary.incidents, told.summary.open), (1, 0));
     assert!(told.text.contains("unreachable, restart fits first: "), "{}", told.text);
-    assert!(told.text.ends_with("36 observations over 8 min 45 s, 1 incident\n"), "{}", told.text);
+    assert!(told.text.ends_with("36 observations over 8 min 45 s, 1 incident, 1 restart\n"), "{}", told.text);
 }
 
 #[test]
@@ -40,9 +43,9 @@ fn targets_of_one_recording_are_judged_apart() {
         recording.wait(15);
     }
     let told = told(&recording.text, &Options::default());
-    assert_eq!(told.json.len(), 2, "{}", told.text);
+    assert_eq!(told.json.len(), 3, "{}", told.text);
     assert_eq!((word(&told.json[0], "target"), word(&told.json[0], "pattern")), ("a", "unreachable"));
-    assert!(told.text.ends_with("1 incident, 1 still open\n"), "{}", told.text);
+    assert!(told.text.ends_with("1 incident, 1 still open, 1 restart\n"), "{}", told.text);
 }
 
 #[test]
@@ -96,10 +99,11 @@ fn thresholds_of_a_configuration_replace_those_of_the_recording() {
     let patient = |shop: bool| {
         let mut limits = Limits::default();
         limits.unreachable.lasts = Duration::from_hours(1);
-        let named = shop.then(|| (id("shop"), Arc::new(limits.clone())));
+        let watch = Watch { limits: Arc::new(limits.clone()), ..Watch::default() };
+        let named = shop.then(|| (id("shop"), watch));
         let defaults = if shop { Limits::default() } else { limits };
-        let instead = Thresholds { targets: BTreeMap::from_iter(named), defaults, together: TOGETHER };
-        Options { instead: Some(instead) }
+        let instead = Thresholds { targets: BTreeMap::from_iter(named), ..thresholds(defaults) };
+        Options { instead: Some(instead), beside: None }
     };
     assert_eq!(told(&recording.text, &Options::default()).summary.incidents, 1);
     assert_eq!(told(&recording.text, &patient(true)).summary.incidents, 0);
@@ -119,7 +123,7 @@ fn a_configuration_gives_thresholds_by_target_and_by_default() {
     "#;
     let settings = config::parse(text, "test", Path::new("."), &BTreeMap::new()).expect("a good configuration");
     let thresholds = Thresholds::of(&settings);
-    assert_eq!(thresholds.targets[&id("shop")].unreachable.lasts, Duration::from_mins(30));
+    assert_eq!(thresholds.targets[&id("shop")].limits.unreachable.lasts, Duration::from_mins(30));
     assert_eq!(thresholds.defaults.unreachable.lasts, Duration::from_mins(20));
 }
 
@@ -130,8 +134,40 @@ fn the_pace_of_a_recording_is_a_fact_and_no_threshold() {
     for poll in [GOOD, GOOD, REFUSED, REFUSED, REFUSED, REFUSED] {
         recording.line("shop", poll).wait(600);
     }
-    let instead = Thresholds { targets: BTreeMap::new(), defaults: Limits::default(), together: TOGETHER };
-    assert_eq!(told(&recording.text, &Options { instead: Some(instead) }).summary.incidents, 1);
+    let options = Options { instead: Some(thresholds(Limits::default())), beside: None };
+    assert_eq!(told(&recording.text, &options).summary.incidents, 1);
+}
+
+#[test]
+fn what_is_due_and_refused_is_told_with_its_reason() {
+    let mut recording = Tape::new(r#"{"shop":{"dialect":"whatsapp-service","poll_every":"15s"}}"#);
+    // A restart, which the recording does not heed; the second one within the cooldown, the last one beyond the budget.
+    recording.polls("shop", 8, GOOD).polls("shop", 4 * 60 * 20, REFUSED);
+    let told = told(&recording.text, &Options::default());
+    assert_eq!(told.summary.remedies, BTreeMap::from([(Remedy::Restart, 3)]));
+    assert_eq!(told.summary.refused.get(&Refusal::Budget), Some(&1), "{}", told.text);
+    assert!(told.text.contains("shop  restart refused, budget: the budget is spent: 3 of 3 attempts in 1 d\n"), "{}", told.text);
+}
+
+#[test]
+fn another_policy_is_compared_with_the_one_before() {
+    let mut recording = Tape::new(r#"{"shop":{"dialect":"whatsapp-service","poll_every":"15s"}}"#);
+    recording.polls("shop", 8, GOOD).polls("shop", 4 * 60 * 3, REFUSED);
+    let mut patient = Limits::default();
+    patient.unreachable.lasts = Duration::from_hours(4);
+    let options = Options { instead: Some(thresholds(patient)), beside: None };
+    let told = told(&recording.text, &options);
+    let difference = Difference { before: told.beside.expect("two policies"), after: told.summary };
+    let mut text = Vec::new();
+    Line::Difference(difference).write_text(None, &mut text).expect("memory takes it");
+    insta::assert_snapshot!(String::from_utf8(text).expect("text"), @r"
+                              before   after
+    incidents                          1       0      -1
+    open                               1       0      -1
+    reconnect                          0       0
+    restart                            1       0      -1
+    reset                              0       0
+    ");
 }
 
 #[test]
@@ -220,6 +256,11 @@ struct Told {
     json: Vec<serde_json::Value>,
     text: String,
     summary: Summary,
+    beside: Option<Summary>,
+}
+
+fn thresholds(defaults: Limits) -> Thresholds {
+    Thresholds { targets: BTreeMap::new(), defaults, together: TOGETHER, fleet: FleetLimits::default() }
 }
 
 fn told(recording: &str, options: &Options) -> Told {
@@ -229,7 +270,8 @@ fn told(recording: &str, options: &Options) -> Told {
             lines.push(line);
         }
     };
-    let summary = replay(recording.as_bytes(), "tape", options, &mut keep).expect("well formed");
+    let Replayed { summary, beside } =
+        replay(recording.as_bytes(), "tape", options, &mut keep).expect("well formed");
     lines.push(Line::Summary(summary.clone()));
     let (mut json, mut text) = (Vec::new(), Vec::new());
     for line in &lines {
@@ -241,6 +283,7 @@ fn told(recording: &str, options: &Options) -> Told {
         json: json.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect(),
         text: String::from_utf8(text).expect("text"),
         summary,
+        beside,
     }
 }
 

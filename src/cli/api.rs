@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -84,7 +84,7 @@ impl Api {
             headers.insert(AUTHORIZATION, bearer);
         }
         let call = async {
-            let response = http.post(&url, &headers, body).await?;
+            let response = http.send(Method::POST, &url, headers, body).await?;
             let status = response.status();
             Ok((status, read_capped(response, ANSWER_BYTES_MAX).await?))
         };

@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::site::{Misuse, list};
 use super::{Format, Outcome};
 use crate::config;
-use crate::replay::{self, BadRecording, Line, News, Options, Progress, Summary, Thresholds};
+use crate::replay::{self, BadRecording, Difference, Line, News, Options, Progress, Replayed, Thresholds};
 
 /// Read at once from a recording, in bytes.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -18,20 +18,30 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Judge recordings through the same dialects, engine and policy as the daemon, in virtual time.
 ///
 /// A recording is JSON Lines of raw answers. It is read as a stream: a year of one session takes seconds and little memory.
+/// It judges as if mode were act, and as if a target that no configuration gives a hook had one for every remedy: it shows what
+/// would have been done, and what would have been refused and why. Whether a remedy would have helped nobody knows: the recording
+/// goes on as it was.
+///
+/// With --config it judges by another policy, and ends with a table of what that changes: the back-test before `act` is switched on.
+///
 /// Exit code 0 when replayed, 2 on a bad recording, which is named with its line.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog replay incident.jsonl
   wa-watchdog replay --format json monday.jsonl tuesday.jsonl
-  wa-watchdog replay --config new-policy.toml incident.jsonl     try other thresholds
+  wa-watchdog replay --config new.toml incident.jsonl            another policy, and what it changes
+  wa-watchdog replay --config new.toml --beside old.toml incident.jsonl
   zcat incident.jsonl.gz | wa-watchdog replay -")]
 pub(super) struct Args {
     /// Recordings; `-` reads standard input.
     #[arg(required = true, value_name = "RECORDING")]
     recordings: Vec<PathBuf>,
-    /// Take thresholds from this configuration: of its target of the same name, else its defaults.
+    /// Take thresholds and hooks from this configuration: of its target of the same name, else its defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Compare it with this one, rather than with what the recordings say of themselves.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    beside: Option<PathBuf>,
     /// How the outcome is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -39,14 +49,13 @@ pub(super) struct Args {
 
 /// Replays every recording, each on its own.
 pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result<Outcome> {
-    let instead = match &args.config {
-        Some(file) => {
-            let settings = config::load(file, env).map_err(|problems| Misuse(list(&problems)))?;
-            Some(Thresholds::of(&settings))
-        }
-        None => None,
+    let thresholds = |file: &PathBuf| {
+        config::load(file, env).map(|settings| Thresholds::of(&settings)).map_err(|problems| Misuse(list(&problems)))
     };
-    let options = Options { instead };
+    let instead = args.config.as_ref().map(thresholds).transpose()?;
+    let beside = args.beside.as_ref().map(thresholds).transpose()?;
+    let options = Options { instead, beside };
+    let mut difference = Difference::default();
     for path in &args.recordings {
         let name = path.display().to_string();
         let file = (1 < args.recordings.len()).then_some(name.as_str());
@@ -56,8 +65,17 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
         let mut progress = ProgressLine::new(&name, bytes);
         let replayed = replay_one(input, &name, &options, &mut printer, &mut progress);
         progress.clear();
-        let summary = replayed.map_err(|bad| Misuse(bad.to_string()))?;
-        printer.print(&Line::Summary(summary));
+        let Replayed { summary, beside } = replayed.map_err(|bad| Misuse(bad.to_string()))?;
+        printer.print(&Line::Summary(summary.clone()));
+        printer.finish().context("cannot write the outcome")?;
+        if let Some(before) = beside {
+            difference.add(&Difference { before, after: summary });
+        }
+    }
+    if options.instead.is_some() {
+        let to = io::BufWriter::new(io::stdout().lock());
+        let mut printer = Printer { format: args.format, file: None, failed: None, to };
+        printer.print(&Line::Difference(difference));
         printer.finish().context("cannot write the outcome")?;
     }
     Ok(Outcome::Well)
@@ -69,7 +87,7 @@ fn replay_one(
     options: &Options,
     printer: &mut Printer<'_>,
     progress: &mut ProgressLine,
-) -> Result<Summary, BadRecording> {
+) -> Result<Replayed, BadRecording> {
     replay::replay(input, name, options, &mut |news| match news {
         News::Line(line) => {
             progress.clear();

@@ -31,6 +31,8 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Integer(i64),
+    Decimal(f64),
+    Flag(bool),
     List(Vec<Node>),
     Table(Table),
     /// A form that no key wants, in words.
@@ -92,8 +94,8 @@ impl Node {
         use serde_json::Value as Json;
         let value = match value {
             Json::Null => Value::Other("nothing"),
-            Json::Bool(_) => Value::Other("true or false"),
-            Json::Number(number) => number.as_i64().map_or(Value::Other("a decimal number"), Value::Integer),
+            Json::Bool(flag) => Value::Flag(*flag),
+            Json::Number(number) => number.as_i64().map_or_else(|| decimal(number.as_f64()), Value::Integer),
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(list) => Value::List(list.iter().map(|value| Self::of_json(value, at)).collect()),
             Json::Object(table) => Value::Table(of_json(table, at)),
@@ -107,8 +109,8 @@ impl Node {
             DeValue::String(text) => Value::Text(text.clone().into_owned()),
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
                 .map_or(Value::Other("a number beyond every limit"), Value::Integer),
-            DeValue::Float(_) => Value::Other("a decimal number"),
-            DeValue::Boolean(_) => Value::Other("true or false"),
+            DeValue::Float(number) => decimal(number.as_str().parse().ok()),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
             DeValue::Datetime(_) => Value::Other("a date or time without quotes"),
             DeValue::Array(list) => {
                 let item =
@@ -127,6 +129,8 @@ impl Value {
         match self {
             Self::Text(_) => "a text",
             Self::Integer(_) => "a whole number",
+            Self::Decimal(_) => "a decimal number",
+            Self::Flag(_) => "true or false",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other(kind) => kind,
@@ -186,6 +190,11 @@ fn of_toml(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table {
         (name, Node::of_toml(value.get_ref(), &place(key.span().start), place))
     };
     table.iter().map(entry).collect()
+}
+
+/// Keeps a decimal number if it is one: JSON has no infinity.
+fn decimal(number: Option<f64>) -> Value {
+    number.filter(|number| number.is_finite()).map_or(Value::Other("a number beyond every limit"), Value::Decimal)
 }
 
 fn one_line(text: &str) -> String {

@@ -16,7 +16,7 @@ use crate::engine::policy::{
 /// How often something may be asked: not faster than a gateway can bear, and daily at least.
 const EVERY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 /// How long something may last.
-const SPAN: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(30 * 24);
+pub(super) const SPAN: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(30 * 24);
 /// How long one call may take.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(5);
 /// How long one call may take where nobody says it.
@@ -26,7 +26,7 @@ const BODY_BYTES: RangeInclusive<u64> = (1 << 10)..=(64 << 20);
 /// Longest body that is read where nobody says it.
 const BODY_BYTES_DEFAULT: usize = 1 << 20;
 /// Most times that something may be asked to happen.
-const TIMES_MAX: u32 = 1000;
+pub(super) const TIMES_MAX: u32 = 1000;
 /// Most conflicts that a timeline can tell apart: half of the runs that it keeps.
 const CONFLICTS_MAX: u32 = 24;
 /// Most returns that a timeline keeps.
@@ -55,6 +55,8 @@ enum Field {
     Every(At<Duration>),
     Span(At<Duration>),
     Count(u32, At<u32>),
+    /// A count that may be 0: never.
+    Budget(u32, At<u32>),
     Percent(At<u8>),
     Ladder(At<Ladder>),
     Night(At<Night>),
@@ -95,12 +97,12 @@ const CARE: [(&str, &[Key]); 4] = [
     (
         "budget",
         keys!(Budget at budget {
-            reconnects_hourly: Count(TIMES_MAX),
-            reconnects_daily: Count(TIMES_MAX),
-            restarts_hourly: Count(TIMES_MAX),
-            restarts_daily: Count(TIMES_MAX),
+            reconnects_hourly: Budget(TIMES_MAX),
+            reconnects_daily: Budget(TIMES_MAX),
+            restarts_hourly: Budget(TIMES_MAX),
+            restarts_daily: Budget(TIMES_MAX),
             reset_every: Span,
-            resets_daily: Count(TIMES_MAX),
+            resets_daily: Budget(TIMES_MAX),
             resets_weekly: Count(TIMES_MAX),
             gives_up_after: Count(TIMES_MAX),
         }),
@@ -222,6 +224,7 @@ pub(super) fn is_key(name: &str) -> bool {
 pub(super) fn read(section: &mut Section, report: &mut Report, base: &Thresholds) -> Thresholds {
     let mut read = base.clone();
     let said = (section.peek("timeout"), section.peek("poll_every"));
+    let cooldown = section.peek("cooldown");
     for key in TOP {
         key.read(section, report, None, &mut read.limits);
     }
@@ -246,6 +249,9 @@ pub(super) fn read(section: &mut Section, report: &mut Report, base: &Thresholds
         }
         own.finish(report);
     }
+    if let Some(item) = cooldown {
+        check_cooldown(&item, report, &read.limits.cooldown);
+    }
     if let (Some(item), _) | (None, Some(item)) = said {
         check_timeout(&item, report, &read);
     }
@@ -266,6 +272,14 @@ fn check_timeout(item: &Item, report: &mut Report, read: &Thresholds) {
     }
 }
 
+fn check_cooldown(item: &Item, report: &mut Report, cooldown: &Cooldown) {
+    if cooldown.longest < cooldown.first {
+        let (first, longest) = (unit::in_words(cooldown.first), unit::in_words(cooldown.longest));
+        let what = format!("begins with {first} and may not be longer than {longest}");
+        item.refuse(report, what, "make first shorter than longest");
+    }
+}
+
 impl Key {
     fn read(&self, section: &mut Section, report: &mut Report, pattern: Option<Pattern>, limits: &mut Limits) {
         let Some(item) = section.take(self.name) else { return };
@@ -273,6 +287,7 @@ impl Key {
             Field::Every(at) => set(at(limits), item.span(report, EVERY)),
             Field::Span(at) => set(at(limits), item.span(report, SPAN)),
             Field::Count(max, at) => set(at(limits), item.count(report, 1..=max)),
+            Field::Budget(max, at) => set(at(limits), item.count(report, 0..=max)),
             Field::Percent(at) => {
                 set(at(limits), item.word(report, unit::percent, "a share from 1% to 100%", "write it as in \"90%\""));
             }
@@ -282,7 +297,7 @@ impl Key {
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
@@ -292,7 +307,7 @@ fn ladder(item: &Item, report: &mut Report, pattern: Option<Pattern>) -> Option<
     let may = |remedy: &Remedy| pattern.is_none_or(|pattern| pattern.allows(*remedy));
     let allowed: Vec<&str> = Remedy::ALL.into_iter().filter(may).map(Remedy::as_str).collect();
     let hint = format!("allowed here: {}", allowed.join(", "));
-    let items = item.words(report)?;
+    let items = item.words(report, "write it as in [\"notify\", \"restart\"]")?;
     if items.is_empty() || RUNGS_MAX < items.len() {
         item.refuse(report, format!("has {} remedies", items.len()), format!("write 1 to {RUNGS_MAX}; {hint}"));
         return None;

@@ -108,9 +108,9 @@ mod tests {
         header: status_path: 7 is not a text
           hint: write it in quotes
         header: policy: unknown key
-          hint: known here: poll_every, deep_every, qr_every, settle, steady, gap, timeout, body_max, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session, memory_pressure, credentials_refused, dialect, session, status_path
+          hint: known here: poll_every, deep_every, qr_every, settle, steady, gap, quiet_hours, timeout, body_max, budget, cooldown, attempt, hand_off, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session, memory_pressure, credentials_refused, dialect, session, status_path
         header: url: unknown key
-          hint: known here: poll_every, deep_every, qr_every, settle, steady, gap, timeout, body_max, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session, memory_pressure, credentials_refused, dialect, session, status_path
+          hint: known here: poll_every, deep_every, qr_every, settle, steady, gap, quiet_hours, timeout, body_max, budget, cooldown, attempt, hand_off, conflict, session_expired, repeated_404, unreachable, state_loop, stuck_qr, never_ready, silent_session, memory_pressure, credentials_refused, dialect, session, status_path
         "#);
     }
 

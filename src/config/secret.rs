@@ -1,20 +1,28 @@
 //! Secrets, read at each use.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Secret;
 use super::node::Place;
 use super::problem::Report;
+use super::scope::Scope;
 use super::section::{Item, Section};
+use super::{Secret, Signing};
 
 /// Longest secret, in bytes. A file beyond it is not the one that was meant.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// What a signing secret begins with.
+const SIGNING_PREFIX: &str = "whsec_";
+/// How long a signing secret is, in bytes.
+const SIGNING_BYTES: RangeInclusive<usize> = 24..=64;
+/// The digits of base64, in the order of what they stand for (RFC 4648, 4).
+const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Where container runtimes put secrets, readable by everybody in the container and by nobody else.
 #[cfg(unix)]
@@ -38,7 +46,27 @@ pub enum Unreadable {
     /// It would break the header in which it is sent (RFC 9110, 5.5).
     #[error("it holds characters that no token has, such as a line break")]
     NotAToken,
+    /// It cannot sign (Standard Webhooks).
+    #[error("it is not a signing secret: \"whsec_\" and the base64 of 24 to 64 random bytes")]
+    NotASigningSecret,
 }
+
+/// What a secret is for: which keys name it, and what it looks like.
+#[derive(Debug)]
+pub(super) struct Kind {
+    file: &'static str,
+    env: &'static str,
+    noun: &'static str,
+    is_signing: bool,
+}
+
+/// Lets somebody in.
+pub(super) const TOKEN: Kind = Kind { file: "token_file", env: "token_env", noun: "token", is_signing: false };
+/// Signs.
+pub(super) const SIGNING: Kind = Kind { file: "secret_file", env: "secret_env", noun: "secret", is_signing: true };
+/// Signed before it was rotated.
+pub(super) const PREVIOUS: Kind =
+    Kind { file: "previous_secret_file", env: "previous_secret_env", noun: "secret", is_signing: true };
 
 impl Secret {
     /// Reads it. A file may block for as long as its disk does.
@@ -50,57 +78,101 @@ impl Secret {
     }
 }
 
-/// Takes `token_file` or `token_env`, and tries it.
+/// Takes the file or the variable that holds a secret, and tries it.
 ///
-/// No problem repeats a value: it may be the token itself, put into the wrong key.
-pub(super) fn take(
-    section: &mut Section,
-    report: &mut Report,
-    base_dir: &Path,
-    variables: &BTreeMap<String, String>,
-) -> Option<Secret> {
-    let (file, env) = (section.take("token_file"), section.take("token_env"));
+/// No problem repeats a value: it may be the secret itself, put into the wrong key.
+pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>, kind: &Kind) -> Option<Secret> {
+    let (file, env) = (section.take(kind.file), section.take(kind.env));
     match (file, env) {
         (None, None) => None,
-        (Some(file), None) => from_file(&file, report, base_dir),
-        (None, Some(env)) => from_env(&env, report, variables),
+        (Some(file), None) => from_file(&file, scope, kind),
+        (None, Some(env)) => from_env(&env, scope, kind),
         (Some(_), Some(env)) => {
-            env.refuse(report, "stands beside token_file", "the token comes from one of the two: take the other out");
+            let Kind { file, noun, .. } = kind;
+            let hint = format!("the {noun} comes from one of the two: take the other out");
+            env.refuse(scope.report, format!("stands beside {file}"), hint);
             None
         }
     }
 }
 
-fn from_file(item: &Item, report: &mut Report, base_dir: &Path) -> Option<Secret> {
-    let path = base_dir.join(item.text(report)?);
+/// Takes what signs calls: a secret, and the one before it while it is being rotated.
+pub(super) fn take_signing(section: &mut Section, scope: &mut Scope<'_>) -> Option<Signing> {
+    let said = [SIGNING.file, SIGNING.env].iter().any(|key| section.peek(key).is_some());
+    let secret = take(section, scope, &SIGNING);
+    let before = [PREVIOUS.file, PREVIOUS.env].iter().find_map(|key| section.peek(key));
+    let previous = take(section, scope, &PREVIOUS);
+    if let (false, Some(before)) = (said, before) {
+        let hint = "write the new secret into secret_file or secret_env; both sign until this one is taken out";
+        before.refuse(scope.report, "stands without the secret that comes after it", hint);
+    }
+    Some(Signing { secret: secret?, previous })
+}
+
+fn from_file(item: &Item, scope: &mut Scope<'_>, kind: &Kind) -> Option<Secret> {
+    let path = scope.base_dir.join(item.text(scope.report)?);
     let secret = Secret::File(path.clone());
-    if let Err(error) = secret.read() {
+    if let Err(error) = secret.read().and_then(|secret| kind.check(&secret)) {
         let why = match &error {
             Unreadable::File(cause) => format!("{error}: {cause}"),
-            Unreadable::Env | Unreadable::Empty | Unreadable::TooLong | Unreadable::NotAToken => error.to_string(),
+            Unreadable::Env
+            | Unreadable::Empty
+            | Unreadable::TooLong
+            | Unreadable::NotAToken
+            | Unreadable::NotASigningSecret => error.to_string(),
         };
-        let hint = "name a file that holds the token alone; a relative path begins at the folder of the configuration";
-        item.refuse(report, why, hint);
+        let noun = kind.noun;
+        let hint = format!(
+            "name a file that holds the {noun} alone; a relative path begins at the folder of the configuration"
+        );
+        item.refuse(scope.report, why, hint);
         return None;
     }
-    warn_if_open(&path, &item.node.at, &item.key, report);
+    warn_if_open(&path, &item.node.at, &item.key, scope.report);
     Some(secret)
 }
 
-fn from_env(item: &Item, report: &mut Report, variables: &BTreeMap<String, String>) -> Option<Secret> {
-    let name = item.text(report)?.trim();
+fn from_env(item: &Item, scope: &mut Scope<'_>, kind: &Kind) -> Option<Secret> {
+    let (name, noun) = (item.text(scope.report)?.trim(), kind.noun);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !name.bytes().all(is_plain) || name.starts_with(|first: char| first.is_ascii_digit()) {
-        let hint = "write the name of the variable that holds the token, as in \"WASENDER_TOKEN\"";
-        item.refuse(report, "is not the name of an environment variable", hint);
+        let hint = format!("write the name of the variable that holds the {noun}, as in \"WASENDER_TOKEN\"");
+        item.refuse(scope.report, "is not the name of an environment variable", hint);
         return None;
     }
-    let found = variables.get(name).ok_or(Unreadable::Env);
-    if let Err(error) = found.and_then(|text| checked(text)) {
-        item.refuse(report, error.to_string(), "set the variable that is named here; it holds the token alone");
+    let found = scope.env.get(name).ok_or(Unreadable::Env);
+    if let Err(error) = found.and_then(|text| checked(text)).and_then(|secret| kind.check(&secret)) {
+        let hint = format!("set the variable that is named here; it holds the {noun} alone");
+        item.refuse(scope.report, error.to_string(), hint);
         return None;
     }
     Some(Secret::Env(name.to_owned()))
+}
+
+impl Kind {
+    fn check(&self, secret: &SecretString) -> Result<(), Unreadable> {
+        if self.is_signing && !can_sign(secret.expose_secret()) { Err(Unreadable::NotASigningSecret) } else { Ok(()) }
+    }
+}
+
+/// Tells whether a text is a signing secret, without decoding it.
+fn can_sign(text: &str) -> bool {
+    let Some(base64) = text.strip_prefix(SIGNING_PREFIX) else { return false };
+    let digits = base64.trim_end_matches('=');
+    let padding = base64.len().saturating_sub(digits.len());
+    let is_whole = base64.len().is_multiple_of(4) && padding <= 2;
+    let bytes = digits.len().saturating_mul(3).checked_div(4).unwrap_or_default();
+    // What the last digit says beyond the last byte must be nothing (RFC 4648, 3.5): decoders refuse it.
+    let last = digits.bytes().last().and_then(|digit| BASE64.bytes().position(|other| other == digit));
+    let spare: usize = match padding {
+        1 => 4,
+        2 => 16,
+        _ => 1,
+    };
+    is_whole
+        && digits.bytes().all(|digit| BASE64.bytes().any(|other| other == digit))
+        && last.is_some_and(|last| last.is_multiple_of(spare))
+        && SIGNING_BYTES.contains(&bytes)
 }
 
 fn file(path: &Path) -> Result<Zeroizing<String>, Unreadable> {
@@ -146,8 +218,6 @@ fn warn_if_open(_path: &Path, _at: &Place, _key: &str, _report: &mut Report) {}
 mod tests {
     use std::fs;
 
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     #[test]
@@ -187,6 +257,32 @@ mod tests {
         let path = folder.path().join("token");
         fs::write(&path, "x".repeat(SECRET_BYTES_MAX)).unwrap();
         assert_eq!(Secret::File(path).read().unwrap().expose_secret().len(), SECRET_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_can_sign_has_a_form() {
+        for good in [
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+            format!("whsec_{}==", "A".repeat(34)),
+            format!("whsec_{}=", "A".repeat(35)),
+            format!("whsec_{}==", "A".repeat(86)),
+        ] {
+            assert!(can_sign(&good), "{good}");
+        }
+        for bad in [
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+            "whsec_".to_owned(),
+            "whsec_====".to_owned(),
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS".to_owned(),
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_".to_owned(),
+            format!("whsec_{}", "A".repeat(28)),
+            format!("whsec_{}=", "A".repeat(87)),
+            format!("whsec_{}B==", "A".repeat(33)),
+            format!("whsec_{}B=", "A".repeat(34)),
+            format!("whsec_{}===", "A".repeat(33)),
+        ] {
+            assert!(!can_sign(&bad), "{bad}");
+        }
     }
 
     #[test]

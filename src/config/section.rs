@@ -106,12 +106,20 @@ impl Item {
         report.refuse(&self.node.at, &self.key, what, hint);
     }
 
+    /// Notes what can be meant with it, and rarely is.
+    pub(super) fn warn(&self, report: &mut Report, what: impl Into<String>, hint: impl Into<String>) {
+        report.warn(&self.node.at, &self.key, what, hint);
+    }
+
     /// Notes that its value is not what was wanted.
     pub(super) fn wrong(&self, report: &mut Report, wanted: &str, hint: &str) {
         let what = match (&self.node.typed, &self.node.value) {
             (Some(text), _) | (None, Value::Text(text)) => format!("{} is not {wanted}", quoted(text)),
             (None, Value::Integer(number)) => format!("{number} is not {wanted}"),
-            (None, value @ (Value::List(_) | Value::Table(_) | Value::Other(_))) => {
+            (
+                None,
+                value @ (Value::Decimal(_) | Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_)),
+            ) => {
                 format!("is {}, not {wanted}", value.kind())
             }
         };
@@ -122,7 +130,12 @@ impl Item {
     pub(super) fn section(self, report: &mut Report) -> Option<Section> {
         match self.node.value {
             Value::Table(rest) => Some(Section { key: self.key, at: self.node.at, rest, known: Vec::new() }),
-            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::Other(_) => {
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Decimal(_)
+            | Value::Flag(_)
+            | Value::List(_)
+            | Value::Other(_) => {
                 // Not repeated: it may be anything, a secret too.
                 let what = format!("is {}, not a table", self.node.value.kind());
                 self.refuse(report, what, format!("write it as a section, [{}]", self.key));
@@ -148,9 +161,16 @@ impl Item {
     pub(super) fn name(&self, report: &mut Report) -> Option<String> {
         match (&self.node.typed, &self.node.value) {
             (None, Value::Integer(number)) => Some(number.to_string()),
-            (Some(_), _) | (None, Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Other(_)) => {
-                self.text(report).map(str::to_owned)
-            }
+            (Some(_), _)
+            | (
+                None,
+                Value::Text(_)
+                | Value::Decimal(_)
+                | Value::Flag(_)
+                | Value::List(_)
+                | Value::Table(_)
+                | Value::Other(_),
+            ) => self.text(report).map(str::to_owned),
         }
     }
 
@@ -189,29 +209,44 @@ impl Item {
             self.wrong(report, "a whole number", "write digits alone, as in 3");
             return None;
         };
-        // What does not fit lies beyond every range, on the same side.
-        let count = u32::try_from(number).unwrap_or(if number < 0 { 0 } else { u32::MAX });
-        self.within(report, count, &range, |count| count.to_string())
+        let range = i64::from(*range.start())..=i64::from(*range.end());
+        self.within(report, number, &range, |count| count)?;
+        u32::try_from(number).ok()
+    }
+
+    /// Reads yes or no.
+    pub(super) fn flag(&self, report: &mut Report) -> Option<bool> {
+        if let Value::Flag(flag) = self.node.value {
+            return Some(flag);
+        }
+        self.wrong(report, "true or false", "write true or false, without quotes");
+        None
     }
 
     /// Reads a list of words; one alone needs no brackets.
-    pub(super) fn words(&self, report: &mut Report) -> Option<Vec<Self>> {
+    pub(super) fn words(&self, report: &mut Report, hint: &str) -> Option<Vec<Self>> {
         match &self.node.value {
             Value::List(list) => {
                 Some(list.iter().map(|node| Self { key: self.key.clone(), node: node.clone() }).collect())
             }
             Value::Text(_) => Some(vec![self.clone()]),
-            Value::Integer(_) | Value::Table(_) | Value::Other(_) => {
-                self.wrong(report, "a list of words", "write it as in [\"notify\", \"restart\"]");
+            Value::Integer(_) | Value::Decimal(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => {
+                self.wrong(report, "a list of words", hint);
                 None
             }
         }
     }
 
-    fn as_text(&self) -> Option<&str> {
+    /// Returns its text, if it is one.
+    pub(super) fn as_text(&self) -> Option<&str> {
         match &self.node.value {
             Value::Text(text) => Some(text),
-            Value::Integer(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => self.node.typed.as_deref(),
+            Value::Integer(_)
+            | Value::Decimal(_)
+            | Value::Flag(_)
+            | Value::List(_)
+            | Value::Table(_)
+            | Value::Other(_) => self.node.typed.as_deref(),
         }
     }
 

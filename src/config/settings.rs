@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialects::Dialects;
+use super::mode::{self, Modes};
 use super::node::{Place, Table};
 use super::policy::{self, Thresholds};
 use super::problem::Report;
+use super::scope::Scope;
 use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
-use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target};
+use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, notify, secret};
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 
@@ -24,14 +26,15 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const STORE_PATH_DEFAULT: &str = "/var/lib/wa-watchdog/ledger.db";
 /// How long entries are kept by default.
 const KEEP_DEFAULT: Duration = Duration::from_hours(90 * 24);
-/// How long entries may be kept: a day at least, because windows of evidence and of resets are read from them.
-const KEEP: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(3650 * 24);
+/// How long entries may be kept: a month at least, because budgets and the frequency of resets are read from them.
+const KEEP: RangeInclusive<Duration> = Duration::from_hours(30 * 24)..=Duration::from_hours(3650 * 24);
 
 /// Sections that a person may look for here.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 5] = [
     ("targets", "each target is a section of its own, [target.NAME]"),
-    ("notify", "this version tells by metrics, API and log alone"),
-    ("remedy", "this version only observes: it has no hooks"),
+    ("remedy", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
+    ("hooks", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
+    ("notifiers", "whom to tell stands in a section of its own, [notify.NAME]"),
     ("recorder", "this version keeps no recordings"),
 ];
 
@@ -56,8 +59,12 @@ pub(super) fn read_tree(
     mut report: Report,
 ) -> Result<Settings, Vec<Problem>> {
     let mut root = Section::root(Place::file(source, None), tree);
-    mode(&mut root, &mut report);
-    let server = server(&mut root, &mut report);
+    let mode_item = root.take("mode");
+    let mode = mode_item.as_ref().and_then(|item| mode::read(item, &mut report)).unwrap_or_default();
+    let mut scope = Scope { report: &mut report, base_dir, env };
+    let server = server(&mut root, &mut scope);
+    let notifiers = notify::take(&mut root, &mut scope);
+    let fleet = fleet::take(&mut root, &mut report);
     let store = store(&mut root, &mut report, base_dir);
     let (thresholds, together) = thresholds(&mut root, &mut report);
     let items = target_items(&mut root, &mut report);
@@ -66,37 +73,38 @@ pub(super) fn read_tree(
         of_policy.or_else(|| ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, hint)| (*hint).to_owned()))
     });
     let dialects = Dialects::new(base_dir);
-    let reader = Reader { report: &mut report, base_dir, env, dialects, thresholds: &thresholds, shared: Vec::new() };
+    let scope = Scope { report: &mut report, base_dir, env };
+    let modes = Modes::new(mode, mode_item);
+    let reader = Reader { scope, dialects, thresholds: &thresholds, modes, shared: Vec::new() };
     let (watched, targets) = targets(reader, items);
-    let policy = Policy { targets: watched, together, ..Policy::default() };
+    let policy = Policy { targets: watched, together, fleet };
     let limits = thresholds.limits;
-    let settings = Settings { server, store, policy, limits, targets, notifiers: Vec::new(), warnings: Vec::new() };
+    let settings = Settings { server, store, policy, limits, targets, notifiers, warnings: Vec::new() };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }
 
-fn mode(root: &mut Section, report: &mut Report) {
-    let Some(item) = root.take("mode") else { return };
-    let Some(word) = item.text(report) else { return };
-    match word {
-        "observe" => {}
-        "approve" | "act" => {
-            let what = format!("{word:?} is not in this version: it only observes, and never acts");
-            item.refuse(report, what, "write \"observe\", or leave the key out");
+fn server(root: &mut Section, scope: &mut Scope<'_>) -> Server {
+    let mut server = Server { listen: LISTEN_DEFAULT, token: None };
+    let Some(mut section) = root.take_section(scope.report, "server") else { return server };
+    let has_token = ["token_file", "token_env"].iter().any(|key| section.peek(key).is_some());
+    server.token = secret::take(&mut section, scope, &secret::TOKEN);
+    let item = section.take("listen");
+    let address = |text: &str| text.parse::<SocketAddr>().ok();
+    let hint = "write a number and a port, as in \"127.0.0.1:9877\", \"0.0.0.0:9877\" or \"[::1]:9877\"";
+    let read = item.as_ref().and_then(|item| item.word(scope.report, address, "an address to listen at", hint));
+    if let (Some(item), Some(listen)) = (item, read) {
+        server.listen = listen;
+        if !has_token && !listen.ip().is_loopback() {
+            let what = "is seen from other machines, and there is no token: orders of operators are refused";
+            item.warn(scope.report, what, "write token_file or token_env into [server], or listen at 127.0.0.1");
         }
-        _ => item.wrong(report, "a mode", "write \"observe\", or leave the key out"),
     }
-}
-
-fn server(root: &mut Section, report: &mut Report) -> Server {
-    let mut listen = None;
-    if let Some(mut section) = root.take_section(report, "server") {
-        let address = |text: &str| text.parse::<SocketAddr>().ok();
-        let hint = "write a number and a port, as in \"127.0.0.1:9877\", \"0.0.0.0:9877\" or \"[::1]:9877\"";
-        listen = section.take("listen").and_then(|item| item.word(report, address, "an address to listen at", hint));
-        section.finish(report);
-    }
-    Server { listen: listen.unwrap_or(LISTEN_DEFAULT), token: None }
+    section.finish_with(scope.report, |name| {
+        (name == "token")
+            .then(|| "a token is read from token_file or token_env, and never stands in the configuration".to_owned())
+    });
+    server
 }
 
 fn store(root: &mut Section, report: &mut Report, base_dir: &Path) -> Store {
@@ -156,7 +164,7 @@ fn targets(mut reader: Reader<'_>, items: Vec<(String, Item)>) -> Watched {
         let session = (target.url.clone(), target.session.clone(), target.status_path.clone(), target.token.clone());
         if let Some(other) = asked.get(&session) {
             let what = format!("asks for the same session as target.{other}: same url, session, path and token");
-            reader.report.refuse(&at, &key, what, "take one of them out, or name another session");
+            reader.scope.report.refuse(&at, &key, what, "take one of them out, or name another session");
             continue;
         }
         asked.insert(session, target.id.clone());

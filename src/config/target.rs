@@ -1,15 +1,16 @@
 //! One target: whom to ask, how, and how strictly to judge.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::Target;
 use super::dialects::Dialects;
-use super::policy::{self, Thresholds};
+use super::mode::Modes;
+use super::policy::{self, Thresholds, set};
 use super::problem::Report;
-use super::secret;
+use super::remedy::Remedies;
+use super::scope::Scope;
 use super::section::{Item, Section};
+use super::url::URL_BYTES_MAX;
+use super::{Target, mode, remedy, secret, url};
 use crate::dialect::{Dialect, Route};
 use crate::engine::policy::{Limits, Watch};
 use crate::engine::target::TargetId;
@@ -17,8 +18,8 @@ use crate::engine::watchdog::Ask;
 
 /// Longest name of a session, in bytes.
 const SESSION_BYTES_MAX: usize = 256;
-/// Longest URL or path, in bytes.
-const URL_BYTES_MAX: usize = 2048;
+/// Longest name of a host group, in bytes.
+const GROUP_BYTES_MAX: usize = 128;
 /// Most different sets of thresholds that are compared to share them; a fleet has few.
 const SHARED_MAX: usize = 64;
 
@@ -31,8 +32,8 @@ const API_HOSTS: [&str; 2] = ["wasenderapi.com", "www.wasenderapi.com"];
 const ELSEWHERE: [(&str, &str); 6] = [
     ("token", "a token is read from token_file or token_env, and never stands in the configuration"),
     ("api_key", "a token is read from token_file or token_env, and never stands in the configuration"),
-    ("mode", "write it at the top of the file: it counts for all targets"),
-    ("remedy", "this version only observes: it has no hooks"),
+    ("notify", "whom to tell stands in a section of its own, [notify.NAME]"),
+    ("hooks", "write them by remedy, as in [target.NAME.remedy.restart.exec]"),
     ("logs", "this version asks status endpoints alone"),
     ("memory", "this version asks status endpoints alone"),
 ];
@@ -40,13 +41,11 @@ const ELSEWHERE: [(&str, &str); 6] = [
 /// Reads targets, one after the other.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    pub(super) report: &'a mut Report,
-    pub(super) base_dir: &'a Path,
-    /// The environment, for tokens.
-    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) scope: Scope<'a>,
     pub(super) dialects: Dialects<'a>,
     /// Thresholds of targets that say nothing else.
     pub(super) thresholds: &'a Thresholds,
+    pub(super) modes: Modes,
     /// Thresholds met so far; equal ones are shared.
     pub(super) shared: Vec<Arc<Limits>>,
 }
@@ -57,58 +56,55 @@ impl Reader<'_> {
         let id = match TargetId::new(name) {
             Ok(id) => Some(id),
             Err(error) => {
-                item.refuse(self.report, error.to_string(), "rename it, as in \"shop\" or \"acme-2\"");
+                item.refuse(self.scope.report, error.to_string(), "rename it, as in \"shop\" or \"acme-2\"");
                 None
             }
         };
-        let mut section = item.section(self.report)?;
+        let mut section = item.section(self.scope.report)?;
         let thresholds = self.thresholds(&mut section);
         let hint = "name the gateway's dialect, as in dialect = \"whatsapp-service\"";
-        let item = section.need(self.report, "dialect", hint);
-        let dialect = item.and_then(|item| self.dialects.find(&item, self.report));
-        let session = section.take("session").and_then(|item| session(&item, self.report));
-        let status_path = section.take("status_path").and_then(|item| status_path(&item, self.report));
+        let item = section.need(self.scope.report, "dialect", hint);
+        let dialect = item.and_then(|item| self.dialects.find(&item, self.scope.report));
+        let session = section.take("session").and_then(|item| session(&item, self.scope.report));
+        let status_path = section.take("status_path").and_then(|item| status_path(&item, self.scope.report));
         let url = self.url(&mut section, dialect.as_deref());
-        let qr_page = section.take("qr_page").and_then(|item| qr_page(&item, self.report));
-        let token = secret::take(&mut section, self.report, self.base_dir, self.env);
+        let qr_page = section.take("qr_page").and_then(|item| qr_page(&item, self.scope.report));
+        let token = secret::take(&mut section, &mut self.scope, &secret::TOKEN);
         if let Some(dialect) = &dialect {
             self.check_route(&section, dialect, session.as_deref(), status_path.as_deref());
             self.weigh_token(&section, dialect, token.is_some());
         }
-        section.finish_with(self.report, elsewhere);
-        let dialect = dialect?;
+        let mode = self.modes.take(&mut section, self.scope.report);
+        let restart_keeps_session = section.take("restart_keeps_session").and_then(|item| item.flag(self.scope.report));
+        let group = section.take("group").and_then(|item| group(&item, self.scope.report));
+        let mut watch = Watch { mode, ..Watch::default() };
+        set(&mut watch.restart_keeps_session, restart_keeps_session);
+        let Remedies { hooks, plans } = remedy::take(&mut section, &mut self.scope, &watch);
+        mode::weigh(&section, mode, &hooks, self.scope.report);
+        section.finish_with(self.scope.report, elsewhere);
+        let (dialect, url) = (dialect?, url?);
         let route = Route { session: session.as_deref(), status_path: status_path.as_deref() };
         let has = |ask| dialect.path(ask, route).is_some();
-        let limits = self.share(&thresholds.limits);
-        let whose = format!("{url:?} {session:?} {status_path:?}").into();
         let watch = Watch {
-            whose,
-            limits,
+            whose: format!("{url:?} {session:?} {status_path:?}").into(),
+            limits: self.share(&thresholds.limits),
             has_deep: has(Ask::Deep),
             has_qr: has(Ask::Qr),
             has_status: has(Ask::Status),
-            ..Watch::default()
+            group: group.unwrap_or_else(|| host(&url)).into(),
+            plans,
+            ..watch
         };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
-        let target = Target {
-            id: id?,
-            dialect,
-            url: url?,
-            session,
-            status_path,
-            token,
-            timeout,
-            body_bytes_max,
-            qr_page,
-            hooks: BTreeMap::new(),
-        };
+        let target =
+            Target { id: id?, dialect, url, session, status_path, token, timeout, body_bytes_max, qr_page, hooks };
         Some((target, watch))
     }
 
     fn thresholds(&mut self, section: &mut Section) -> Thresholds {
-        let Some(mut own) = section.take_section(self.report, "policy") else { return self.thresholds.clone() };
-        let read = policy::read(&mut own, self.report, self.thresholds);
-        own.finish_with(self.report, |name| {
+        let Some(mut own) = section.take_section(self.scope.report, "policy") else { return self.thresholds.clone() };
+        let read = policy::read(&mut own, self.scope.report, self.thresholds);
+        own.finish_with(self.scope.report, |name| {
             (name == "together").then(|| "write it under [policy]: it counts for all targets together".to_owned())
         });
         read
@@ -116,12 +112,16 @@ impl Reader<'_> {
 
     fn url(&mut self, section: &mut Section, dialect: Option<&Dialect>) -> Option<String> {
         if let Some(item) = section.take("url") {
-            return base_url(&item, self.report);
+            return base_url(&item, self.scope.report);
         }
         let dialect = dialect?;
         let default = default_url(dialect.name());
         if default.is_none() {
-            section.missing(self.report, "url", "write where the gateway is, as in url = \"http://localhost:3001\"");
+            section.missing(
+                self.scope.report,
+                "url",
+                "write where the gateway is, as in url = \"http://localhost:3001\"",
+            );
         }
         default.map(str::to_owned)
     }
@@ -129,10 +129,15 @@ impl Reader<'_> {
     fn check_route(&mut self, section: &Section, dialect: &Dialect, session: Option<&str>, status_path: Option<&str>) {
         if session.is_none() && dialect.needs_session(status_path) {
             let hint = format!("dialect {} asks by session: write its name or number", dialect.name());
-            section.missing(self.report, "session", &hint);
+            section.missing(self.scope.report, "session", &hint);
         } else if dialect.path(Ask::Status, Route { session, status_path }).is_none() {
             let what = "this session cannot stand in a path";
-            self.report.refuse(&section.at, &section.key, what, "write the session's name as the gateway knows it");
+            self.scope.report.refuse(
+                &section.at,
+                &section.key,
+                what,
+                "write the session's name as the gateway knows it",
+            );
         }
     }
 
@@ -147,7 +152,7 @@ impl Reader<'_> {
             }
             None | Some(_) => return,
         };
-        self.report.warn(&section.at, &section.key, what, hint);
+        self.scope.report.warn(&section.at, &section.key, what, hint);
     }
 
     fn share(&mut self, limits: &Limits) -> Arc<Limits> {
@@ -186,7 +191,7 @@ pub(super) fn status_path(item: &Item, report: &mut Report) -> Option<String> {
 
 /// Reads the base URL of a gateway.
 fn base_url(item: &Item, report: &mut Report) -> Option<String> {
-    let mut url = url(item, report)?;
+    let mut url = url::read(item, report)?;
     if url.query().is_some() {
         item.refuse(report, "has a query", "write the base alone; the dialect adds path and query");
         return None;
@@ -197,35 +202,31 @@ fn base_url(item: &Item, report: &mut Report) -> Option<String> {
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Returns the host of a URL; targets of one host count as one group.
+fn host(url: &str) -> String {
+    reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Reads the name of a host group.
+fn group(item: &Item, report: &mut Report) -> Option<String> {
+    let name = item.text(report)?.trim();
+    if GROUP_BYTES_MAX < name.len() || name.contains(char::is_control) {
+        item.refuse(
+            report,
+            "is too long, or has characters that nobody can type",
+            "write a short name, as in \"host-1\"",
+        );
+        return None;
+    }
+    Some(name.to_owned())
+}
+
 fn default_url(dialect: &str) -> Option<&'static str> {
     URL_DEFAULTS.iter().find(|(name, _)| *name == dialect).map(|(_, url)| *url)
 }
 
 fn qr_page(item: &Item, report: &mut Report) -> Option<String> {
-    url(item, report).map(String::from)
-}
-
-/// Reads a URL. No problem repeats it: it may hold a password.
-fn url(item: &Item, report: &mut Report) -> Option<reqwest::Url> {
-    let text = item.text(report)?.trim();
-    let hint = "write it as in \"http://localhost:3001\"";
-    let parsed = reqwest::Url::parse(text);
-    let wrong = match &parsed {
-        Err(error) => format!("is not a URL: {error}"),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") || !text.contains("://") => {
-            "is not a URL of http or https".to_owned()
-        }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            let hint = "take it out; a token is read from token_file or token_env";
-            item.refuse(report, "holds a user or a password", hint);
-            return None;
-        }
-        Ok(url) if url.fragment().is_some() => "has a part after '#'".to_owned(),
-        Ok(_) if URL_BYTES_MAX < text.len() => format!("is longer than {URL_BYTES_MAX} bytes"),
-        Ok(_) => return parsed.ok(),
-    };
-    item.refuse(report, wrong, hint);
-    None
+    url::read(item, report).map(String::from)
 }
 
 fn elsewhere(name: &str) -> Option<String> {

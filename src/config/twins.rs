@@ -9,7 +9,10 @@ use super::section::quoted;
 /// What the name of every twin begins with.
 pub const PREFIX: &str = "WA_WATCHDOG__";
 
-/// Most parts of a name. The deepest key has six: `TARGET__SHOP__POLICY__SILENT_SESSION__NIGHT__FROM`.
+/// Sections whose keys are names that somebody chose.
+const NAMED: [&str; 2] = ["target", "notify"];
+
+/// Most parts of a name. The deepest key has seven: `TARGET__SHOP__REMEDY__RESTART__HTTP__POLL__URL`.
 const PARTS_MAX: usize = 8;
 
 /// Lays every twin over a tree. An empty variable counts as not set: Compose cannot leave one out.
@@ -35,17 +38,17 @@ fn key(path: &str, tree: &Table) -> Result<Vec<String>, (String, String)> {
         return Err(("names no key".to_owned(), hint.to_owned()));
     }
     if let [section, name, ..] = key.as_mut_slice()
-        && section == "target"
+        && NAMED.contains(&section.as_str())
     {
-        *name = target(name, tree)?;
+        *name = named(section, name, tree)?;
     }
     Ok(key)
 }
 
-/// Returns the target that is meant: one that exists, whatever its capitals, or a new one.
-fn target(name: &str, tree: &Table) -> Result<String, (String, String)> {
-    let Some(Value::Table(targets)) = tree.get("target").map(|node| &node.value) else { return Ok(name.to_owned()) };
-    let meant: Vec<&str> = targets.keys().map(String::as_str).filter(|other| folded(other) == name).collect();
+/// Returns the one of a section that is meant: one that exists, whatever its capitals, or a new one.
+fn named(section: &str, name: &str, tree: &Table) -> Result<String, (String, String)> {
+    let Some(Value::Table(known)) = tree.get(section).map(|node| &node.value) else { return Ok(name.to_owned()) };
+    let meant: Vec<&str> = known.keys().map(String::as_str).filter(|other| folded(other) == name).collect();
     match meant.as_slice() {
         [] => Ok(name.to_owned()),
         [one] => Ok((*one).to_owned()),
@@ -96,7 +99,7 @@ session = \"file\"
         let settings = read(&[
             ("WA_WATCHDOG__MODE", "observe"),
             ("WA_WATCHDOG__SERVER__LISTEN", "0.0.0.0:80"),
-            ("WA_WATCHDOG__STORE__KEEP", "2d"),
+            ("WA_WATCHDOG__STORE__KEEP", "40d"),
             ("WA_WATCHDOG__POLICY__POLL_EVERY", " 30s\n"),
             ("WA_WATCHDOG__POLICY__STATE_LOOP__RETURNS_MIN", "4"),
             ("WA_WATCHDOG__POLICY__REPEATED_404__LADDER", "[\"notify\", \"reset\"]"),
@@ -109,7 +112,7 @@ session = \"file\"
         ]);
         let settings = settings.unwrap();
         assert_eq!(settings.server.listen.to_string(), "0.0.0.0:80");
-        assert_eq!(settings.store.keep, Duration::from_hours(48));
+        assert_eq!(settings.store.keep, Duration::from_hours(40 * 24));
         let limits = &settings.policy.targets["Shop-1"].limits;
         assert_eq!(limits.poll_every, Duration::from_secs(30));
         assert_eq!(limits.state_loop.returns_min, 4);

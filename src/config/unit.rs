@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longest name, in bytes.
+const NAME_BYTES_MAX: usize = 32;
+
 /// Units of size. The decimal ones are what the International System of Units says, the binary ones IEC 80000-13.
 const SIZE_UNITS: [(&str, u64); 9] = [
     ("b", 1),
@@ -44,6 +47,12 @@ pub(super) fn hour(text: &str) -> Option<u8> {
     whole(text.strip_suffix(":00")?).filter(|hour| *hour < 24)
 }
 
+/// Tells whether a text is a plain name: safe in a key, a label and a file name.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
 /// Reads digits alone; `parse` would take a sign too.
 fn whole(text: &str) -> Option<u8> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
@@ -83,6 +92,12 @@ mod tests {
     fn shares_lie_between_one_and_a_hundred() {
         assert_eq!(["1%", "90 %", "100%"].map(percent), [Some(1), Some(90), Some(100)]);
         assert_eq!(["0%", "101%", "90", "+9%", "%", "1000%", "9.5%"].map(percent), [None; 7]);
+    }
+
+    #[test]
+    fn names_are_plain() {
+        assert!(["stop", "A-1_b", &"x".repeat(32)].into_iter().all(is_name));
+        assert!(["", "a b", "a.b", "ä", &"x".repeat(33)].into_iter().all(|text| !is_name(text)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const EPOCH_MILLIS_MIN: i64 = 100_000_000_000;
 /// Returns the longest pause that headers and body ask for; none where they ask for none.
 pub(super) fn retry_after(pace: Pace<'_>, body: &Value, now: Wall) -> Option<Duration> {
     let asked = [
-        pace.retry_after.and_then(|text| from_header(text, now)),
+        pace.retry_after.and_then(|text| pause_of_header(text, now)),
         pace.rate_limit_reset.and_then(|text| from_reset(text, now)),
         body.get("retry_after").or_else(|| body.get("retryAfter")).and_then(seconds),
     ];
@@ -27,7 +27,8 @@ pub(super) fn retry_after(pace: Pace<'_>, body: &Value, now: Wall) -> Option<Dur
 }
 
 /// Reads `Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3).
-fn from_header(text: &str, now: Wall) -> Option<Duration> {
+#[must_use]
+pub fn pause_of_header(text: &str, now: Wall) -> Option<Duration> {
     let text = text.trim();
     if let Ok(secs) = text.parse() {
         return Some(Duration::from_secs(secs));

@@ -1,8 +1,10 @@
 //! What the engine announces, as log lines.
 
 use crate::engine::moment::words;
+use crate::engine::incident::IncidentId;
+use crate::engine::tell::tell;
 use crate::engine::verdict::Verdict;
-use crate::engine::{Event, Wall};
+use crate::engine::{Event, TargetId, Wall};
 
 /// Writes one announcement to the log; `ledger_fault` says why an entry that failed did. INFO: a state changed. WARN: somebody should look if it keeps on. ERROR: somebody must.
 pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
@@ -38,6 +40,37 @@ pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
         Event::RecordFailed(entry) => tracing::error!(
             target = %entry.target, kind = entry.fact.kind(), cause = ledger_fault, "a ledger entry could not be written"
         ),
-        _ => {}
+        Event::Planned(attempt) => remedy(&attempt.target, event, attempt.cause.incident),
+        Event::Started(attempt) | Event::Stepped(attempt) | Event::RunEnded(attempt) | Event::Verified(attempt) => {
+            remedy(&attempt.target, event, attempt.cause.incident);
+        }
+        Event::ApprovalWanted(proposal) => tracing::warn!(
+            target = %proposal.target, attempt = %proposal.attempt, remedy = %proposal.remedy, until = %proposal.until,
+            why = proposal.cause.reason, "a person must release an attempt"
+        ),
+        Event::Refused(refusal) => tracing::info!(
+            target = %refusal.target, remedy = %refusal.remedy, reason = %refusal.reason, why = refusal.why,
+            "a remedy is due and not done"
+        ),
+        Event::Scan(hand_off, news) => tracing::warn!(
+            target = %hand_off.target, scan = news.as_str(), what = tell(event).unwrap_or_default(), "scan"
+        ),
+        Event::NeedsPerson { target, incident, why } => {
+            tracing::error!(%target, incident = incident.id.0, why, "a person must look");
+        }
+        Event::ForeignRestart { target } => tracing::warn!(%target, "the service was restarted by somebody else"),
+        Event::Storm { on, bad, well } => {
+            tracing::warn!(on, bad, well, "{}", tell(event).unwrap_or_default());
+        }
+        Event::Commanded(command) => {
+            let target = command.target.as_ref().map_or("*", |target| target.as_str());
+            tracing::info!(target, what = tell(event).unwrap_or_default(), "order");
+        }
     }
+}
+
+/// Writes a line about an attempt.
+fn remedy(target: &TargetId, event: &Event, incident: Option<IncidentId>) {
+    let (what, incident) = (tell(event).unwrap_or_default(), incident.map_or(0, |incident| incident.0));
+    tracing::warn!(%target, incident, "{what}");
 }

@@ -68,6 +68,7 @@ impl Mode {
 
 /// One watched target.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; together they are no state")]
 pub struct Watch {
     /// Which session it is, in words that mean nothing here: where they change, it is another one under the same name.
     pub whose: Arc<str>,

@@ -24,6 +24,7 @@ const ANSWER_GRACE: Duration = Duration::from_mins(1);
 
 /// One attempt under way.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; the state is `way` and `places`")]
 pub struct Run {
     /// Its number.
     pub id: AttemptId,
@@ -240,7 +241,8 @@ impl Run {
                 let place = if end.outcome == StepOutcome::Done { Place::Open } else { Place::Cleared };
                 self.put(order.index, place);
                 if end.outcome != StepOutcome::Done {
-                    self.note = Some(Word::new(&format!("{} could not be undone", order.step)));
+                    let before = self.note.as_ref().map_or_else(String::new, |note| format!("{note}; "));
+                    self.note = Some(Word::new(&format!("{before}{} could not be undone", order.step)));
                 }
             }
         }

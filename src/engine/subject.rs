@@ -38,7 +38,9 @@ pub struct Subject {
     connected_at: Option<Moment>,
     epoch: u64,
     /// What was done for it, and what may be done next.
-    pub care: Care,
+    pub care: Box<Care>,
+    /// Something was done, is due or is awaited; kept here so that the many that are well cost nothing.
+    is_attended: bool,
     /// How it is, as far as the others are concerned.
     pub health: Health,
     /// An attempt is under way: what is seen meanwhile proves nothing.
@@ -141,7 +143,8 @@ impl Subject {
             state_since: None,
             connected_at: None,
             epoch,
-            care: memory.care,
+            care: Box::new(memory.care),
+            is_attended: true,
             health: Health::Unknown,
             in_run: false,
             looked: now,
@@ -175,7 +178,7 @@ impl Subject {
         self.looked = now;
         self.count(sample);
         let limits = Arc::clone(&self.watch.limits);
-        let (starts, version) = (self.timeline.starts, self.timeline.version.clone());
+        let (starts, versions) = (self.timeline.starts, self.timeline.versions);
         self.timeline.observe(now, sample, &limits);
         if let Sample::Poll { reply: Reply::Throttled { retry_after }, .. } = sample {
             self.slot.hold(now, *retry_after, limits.poll_every);
@@ -184,8 +187,8 @@ impl Subject {
         if self.timeline.starts != starts {
             news.push(News::Started);
         }
-        if let Some(to) = self.timeline.version.clone().filter(|to| version.as_ref() != Some(to)) {
-            news.push(News::Version { from: version, to });
+        if let Some(to) = self.timeline.version.clone().filter(|_| versions != self.timeline.versions) {
+            news.push(News::Version { from: self.timeline.version_before.clone(), to });
         }
         self.follow_state(now, &mut news);
         if !self.in_run {
@@ -242,7 +245,16 @@ impl Subject {
     /// Tells whether anything is to be done about it, or might be.
     #[must_use]
     pub fn needs_care(&self) -> bool {
-        self.session.open.is_some() || self.memory.open.is_some() || self.timeline.scan.is_shown || !self.care.is_idle()
+        self.session.open.is_some()
+            || self.memory.open.is_some()
+            || self.timeline.scan.is_shown
+            || self.is_attended
+    }
+
+    /// Notes when to look at it again although nothing is heard; returns when that was to be so far.
+    pub fn set_wake(&mut self, wake: Option<Moment>) -> Option<Moment> {
+        self.is_attended = !self.care.is_idle();
+        std::mem::replace(&mut self.care.wake, wake)
     }
 
     /// Tells whether it is night for those who would have to scan.
@@ -265,12 +277,14 @@ impl Subject {
         self.evidence_anew(now, is_restarted);
     }
 
+    /// Notes that a person linked it anew: evidence starts anew, and it is steady since now.
+    pub fn linked_anew(&mut self, now: Moment) {
+        self.evidence_anew(now, false);
+        self.timeline.steady = Some(now);
+    }
+
     fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
-        if is_restarted {
-            self.timeline.disturbed(now)
-        } else {
-            self.timeline.restart(now)
-        }
+        if is_restarted { self.timeline.disturbed(now) } else { self.timeline.restart(now) }
         // What was proven must be proven again.
         (self.session.proven, self.memory.proven) = (0, 0);
         self.changed();

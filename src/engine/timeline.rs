@@ -72,7 +72,11 @@ pub struct Timeline {
     pub started: Option<Wall>,
     /// Its version, by its own word.
     pub version: Option<Word>,
-    /// How often it was seen to start anew since it is watched.
+    /// The version before that one.
+    pub version_before: Option<Word>,
+    /// How often it was seen to change its version, and to start anew, since it is watched.
+    pub versions: u32,
+    /// See `versions`.
     pub starts: u32,
     /// When anything was last heard.
     pub last_sample: Option<Moment>,
@@ -105,6 +109,8 @@ impl Timeline {
             is_unasked: false,
             started: None,
             version: None,
+            version_before: None,
+            versions: 0,
             starts: 0,
             last_sample: None,
         }
@@ -302,7 +308,7 @@ impl Timeline {
             self.progress = rose.then_some((now, percent)).or(self.progress);
         }
         if facts.version.is_some() && facts.version != self.version {
-            self.version.clone_from(&facts.version);
+            self.runs_version(facts.version.clone());
         }
         // A later start than the one known: it was restarted between two polls.
         if let Some(started) = facts.started
@@ -327,6 +333,11 @@ impl Timeline {
         self.log.push(now, seen);
     }
 
+    fn runs_version(&mut self, version: Option<Word>) {
+        self.version_before = std::mem::replace(&mut self.version, version);
+        self.versions = self.versions.saturating_add(1);
+    }
+
     /// The service began anew: it was down, whether a poll saw that or not.
     fn started_anew(&mut self, now: Moment) {
         self.starts = self.starts.saturating_add(1);
@@ -348,7 +359,10 @@ impl Timeline {
                     self.memory.get_or_insert_default().killed(now);
                 }
             }
-            Runtime::VersionChanged(version) => self.version = Some(version.clone()),
+            Runtime::VersionChanged(version) if self.version.as_ref() != Some(version) => {
+                self.runs_version(Some(version.clone()));
+            }
+            Runtime::VersionChanged(_) => {}
         }
     }
 }

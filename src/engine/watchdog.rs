@@ -534,7 +534,17 @@ fn must_not_be_lost(fact: &Fact) -> bool {
     match fact {
         Fact::Intended { .. } | Fact::StepStarted { .. } | Fact::Commanded { .. } => false,
         Fact::StepEnded { .. } | Fact::RunEnded { .. } | Fact::Verified { .. } => true,
-        _ => fact.incident().is_some(),
+        Fact::StateChanged { .. }
+        | Fact::VerdictChanged { .. }
+        | Fact::IncidentOpened { .. }
+        | Fact::PatternChanged { .. }
+        | Fact::IncidentClosed { .. }
+        | Fact::Refused { .. }
+        | Fact::Proposed { .. }
+        | Fact::HandedOff { .. }
+        | Fact::ForeignRestart
+        | Fact::VersionChanged { .. }
+        | Fact::Storm { .. } => fact.incident().is_some(),
     }
 }
 

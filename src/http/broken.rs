@@ -17,6 +17,24 @@ pub enum NoReply {
     Ours(String),
 }
 
+/// Why a request that may change something brought no answer: whether it may have changed it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// It was certainly not sent.
+    #[error("it was not sent: {0}")]
+    Unsent(NoReply),
+    /// It may have been carried out.
+    #[error("it was sent, and no answer came: {0}")]
+    Lost(NoReply),
+}
+
+impl Unanswered {
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        let why = NoReply::of(error);
+        if error.is_connect() || error.is_builder() { Self::Unsent(why) } else { Self::Lost(why) }
+    }
+}
+
 impl NoReply {
     pub(super) fn of(error: &reqwest::Error) -> Self {
         if let Some(shortage) = causes(error).find_map(shortage) {
@@ -27,6 +45,9 @@ impl NoReply {
         }
         if error.is_dns() {
             return Self::Theirs(Failure::Dns);
+        }
+        if error.is_timeout() {
+            return Self::Theirs(Failure::Timeout);
         }
         let handshake_ended =
             error.is_connect() && causes(error).any(|cause| kind(cause) == Some(ErrorKind::UnexpectedEof));

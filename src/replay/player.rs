@@ -6,14 +6,21 @@ use std::time::Duration;
 
 use super::fault::Wrong;
 use super::report::{Line, Summary};
+use super::Thresholds;
 use super::wire::{Call, Observation, Seen};
 use crate::config::RecordingTarget;
 use crate::dialect::Route;
 use crate::engine::moment::{Moment, Wall};
-use crate::engine::policy::{Policy, Watch};
+use crate::engine::attempt::{StepEnd, StepOutcome};
+use crate::engine::ladder::Remedy;
+use crate::engine::plan::{Plan, Resume};
+use crate::engine::policy::{FleetLimits, Mode, Policy, TOGETHER, Watch};
 use crate::engine::sample::Sample;
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::{Ask, Event, Input, Output, Watchdog};
+
+/// How long an assumed hook takes: it is never waited for.
+const ASSUMED_TAKES: Duration = Duration::from_mins(1);
 
 /// One recording being played.
 pub(super) struct Player {
@@ -30,18 +37,11 @@ struct Running {
 }
 
 impl Player {
-    pub(super) fn new(targets: BTreeMap<TargetId, RecordingTarget>, together: Duration) -> Self {
-        // A replay asks nobody: what came of asking stands in the recording.
-        let watch = |target: &RecordingTarget| Watch {
-            whose: Arc::from(""),
-            limits: Arc::new(target.limits.clone()),
-            has_deep: false,
-            has_qr: false,
-            has_status: false,
-            ..Watch::default()
-        };
-        let watched = targets.iter().map(|(id, target)| (id.clone(), watch(target))).collect();
-        Self { targets, policy: Policy { targets: watched, together, ..Policy::default() }, running: None }
+    pub(super) fn new(targets: BTreeMap<TargetId, RecordingTarget>, instead: Option<&Thresholds>) -> Self {
+        let watched = targets.iter().map(|(id, target)| (id.clone(), watch(id, target, instead))).collect();
+        let together = instead.map_or(TOGETHER, |thresholds| thresholds.together);
+        let fleet = instead.map_or_else(FleetLimits::default, |thresholds| thresholds.fleet.clone());
+        Self { targets, policy: Policy { targets: watched, together, fleet }, running: None }
     }
 
     /// Hands in one observation, and tells what the engine announces.
@@ -71,14 +71,14 @@ impl Running {
 
     /// Lets time pass until an observation; one that lies in the past counts as no time passed.
     ///
-    /// A deadline on the way is handed in, but one a line at most: a year without samples must not become two million of them.
+    /// Every deadline on the way is handed in. There are few: nobody is asked, so only hand-offs and attempts have any.
     fn advance(&mut self, at: Wall, tell: &mut dyn FnMut(Line)) {
         let then = self.now.after(at.since(self.now.wall));
         if at < self.now.wall {
             self.summary.clock_back = self.summary.clock_back.saturating_add(1);
         }
-        if let Some(due) = self.watchdog.next_deadline().filter(|due| *due < then) {
-            self.now = due.max(self.now);
+        while let Some(due) = self.watchdog.next_deadline().filter(|due| due.uptime < then.uptime) {
+            self.now = self.now.after(due.since(self.now));
             self.hand_in(Input::DeadlinePassed, tell);
         }
         self.now = then;
@@ -90,7 +90,12 @@ impl Running {
         self.watchdog.handle(self.now, input);
         while let Some(output) = self.watchdog.poll_output() {
             match output {
-                Output::Poll(..) | Output::Run(_) | Output::Answer(..) => {}
+                Output::Poll(..) | Output::Answer(..) => {}
+                // Nobody knows whether it would have helped: the recording goes on as it was.
+                Output::Run(order) => {
+                    let end = StepEnd { outcome: StepOutcome::Done, note: None, world: None };
+                    self.watchdog.handle(self.now, Input::StepEnded(order.attempt, order.number, end));
+                }
                 Output::Record(seq, _) => self.watchdog.handle(self.now, Input::Recorded(seq)),
                 Output::Announce(event) => self.announce(event, tell),
             }
@@ -110,8 +115,61 @@ impl Running {
                 self.summary.open = self.summary.open.saturating_sub(1);
                 tell(Line::Closed { at, incident });
             }
-            _ => {}
+            Event::Planned(attempt) => {
+                bump(self.summary.remedies.entry(attempt.remedy).or_default());
+                let (target, remedy) = (attempt.target.clone(), attempt.remedy);
+                tell(Line::Remedy { at, target, remedy, refused: None });
+            }
+            Event::Refused(refusal) => {
+                bump(self.summary.refused.entry(refusal.reason).or_default());
+                let (target, remedy) = (refusal.target.clone(), refusal.remedy);
+                tell(Line::Remedy { at, target, remedy, refused: Some((refusal.reason, refusal.why.clone())) });
+            }
+            Event::StateChanged { .. }
+            | Event::VerdictChanged { .. }
+            | Event::Suspended
+            | Event::RecordFailed(_)
+            | Event::ApprovalWanted(_)
+            | Event::Started(_)
+            | Event::Stepped(_)
+            | Event::RunEnded(_)
+            | Event::Verified(_)
+            | Event::Scan(..)
+            | Event::NeedsPerson { .. }
+            | Event::ForeignRestart { .. }
+            | Event::Storm { .. }
+            | Event::Commanded(_) => {}
         }
+    }
+}
+
+fn bump(count: &mut u64) {
+    *count = count.saturating_add(1);
+}
+
+/// Says how a target is watched in a replay: nobody is asked, because what came of asking stands in the recording, and everything
+/// may be done that has a hook. A target that no configuration gives a hook has one for everything.
+fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) -> Watch {
+    let configured = instead.and_then(|thresholds| thresholds.targets.get(id)).cloned().unwrap_or_default();
+    let assumed = |remedy| {
+        let destroys = configured.destroys(remedy);
+        (remedy, Arc::new(Plan::single(destroys, Resume::Never, ASSUMED_TAKES)))
+    };
+    let plans = if configured.plans.is_empty() {
+        [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(assumed).into()
+    } else {
+        configured.plans.clone()
+    };
+    Watch {
+        whose: Arc::from(""),
+        limits: Arc::new(target.limits.clone()),
+        has_deep: false,
+        has_qr: false,
+        has_status: false,
+        mode: Mode::Act,
+        plans,
+        group: if configured.group.is_empty() { Arc::from(id.as_str()) } else { Arc::clone(&configured.group) },
+        restart_keeps_session: configured.restart_keeps_session,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::engine::incident::{Closing, Incident};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::{Wall, words};
 use crate::engine::pattern::Pattern;
+use crate::engine::refusal::Refusal;
 use crate::engine::target::TargetId;
 
 /// One line of output.
@@ -30,8 +31,21 @@ pub enum Line {
         /// The incident, with why it closed.
         incident: Arc<Incident>,
     },
+    /// A remedy was due.
+    Remedy {
+        /// When.
+        at: Wall,
+        /// Whose.
+        target: TargetId,
+        /// What.
+        remedy: Remedy,
+        /// Why it would not have been carried out; none: it would have been.
+        refused: Option<(Refusal, String)>,
+    },
     /// The recording is over.
     Summary(Summary),
+    /// What another policy would have done.
+    Difference(Difference),
 }
 
 /// What a whole recording came to.
@@ -45,10 +59,10 @@ pub struct Summary {
     pub open: u64,
     /// Observations that were older than the one before; each counted as no time passed.
     pub clock_back: u64,
-    /// Remedies that would have run. None: remedies are not decided here, only named.
+    /// Remedies that would have been carried out.
     pub remedies: BTreeMap<Remedy, u64>,
-    /// Remedies that would have been refused, by reason.
-    pub refused: BTreeMap<String, u64>,
+    /// Remedies that would have been refused, by reason; each reason once an incident.
+    pub refused: BTreeMap<Refusal, u64>,
     /// The time between the first observation and the last.
     pub span: Duration,
 }
@@ -69,7 +83,12 @@ impl Line {
                 let (how, lasted) = (how(incident).as_str(), words(incident.duration(*at)));
                 writeln!(to, "{at}  {target}  {pattern} {how} after {lasted}")
             }
+            Self::Remedy { at, target, remedy, refused: None } => writeln!(to, "{at}  {target}  {remedy} would run"),
+            Self::Remedy { at, target, remedy, refused: Some((reason, why)) } => {
+                writeln!(to, "{at}  {target}  {remedy} refused, {reason}: {why}")
+            }
             Self::Summary(summary) => summary.write_text(to),
+            Self::Difference(difference) => difference.write_text(to),
         }
     }
 
@@ -96,6 +115,19 @@ impl Line {
                 pattern: incident.pattern,
                 lasted_s: incident.duration(*at).as_secs(),
             },
+            Self::Remedy { at, target, remedy, refused } => Event::Remedy {
+                at: *at,
+                target,
+                event: "remedy",
+                remedy: *remedy,
+                outcome: if refused.is_none() { "would_run" } else { "refused" },
+                reason: refused.as_ref().map(|(reason, _)| *reason),
+                why: refused.as_ref().map(|(_, why)| why.as_str()),
+            },
+            Self::Difference(difference) => Event::Difference {
+                event: "difference",
+                rows: difference.rows().into_iter().map(|(what, before, after)| (what, [before, after])).collect(),
+            },
             Self::Summary(summary) => Event::Summary {
                 event: "summary",
                 observations: summary.observations,
@@ -110,6 +142,22 @@ impl Line {
 }
 
 impl Summary {
+    fn add(&mut self, other: &Self) {
+        self.observations = self.observations.saturating_add(other.observations);
+        self.incidents = self.incidents.saturating_add(other.incidents);
+        self.open = self.open.saturating_add(other.open);
+        self.clock_back = self.clock_back.saturating_add(other.clock_back);
+        self.span = self.span.saturating_add(other.span);
+        for (remedy, count) in &other.remedies {
+            let sum = self.remedies.entry(*remedy).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        for (reason, count) in &other.refused {
+            let sum = self.refused.entry(*reason).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
     fn write_text(&self, to: &mut dyn Write) -> io::Result<()> {
         let counted = |n: u64, noun: &str| match n {
             1 => format!("1 {noun}"),
@@ -121,10 +169,68 @@ impl Summary {
         if 0 < self.open {
             write!(to, ", {} still open", self.open)?;
         }
+        for (remedy, count) in &self.remedies {
+            write!(to, ", {}", counted(*count, remedy.as_str()))?;
+        }
+        let refused: u64 = self.refused.values().sum();
+        if 0 < refused {
+            write!(to, ", {refused} refused")?;
+        }
         if 0 < self.clock_back {
             write!(to, ", the clock went back {}", counted(self.clock_back, "time"))?;
         }
         writeln!(to)
+    }
+}
+
+/// What two policies would have made of the same recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// With the policy that was there.
+    pub before: Summary,
+    /// With the one that is tried.
+    pub after: Summary,
+}
+
+impl Difference {
+    /// Adds the outcome of another recording.
+    pub fn add(&mut self, other: &Self) {
+        self.before.add(&other.before);
+        self.after.add(&other.after);
+    }
+
+    /// Returns the rows of the table: what is counted, before, after.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(String, u64, u64)> {
+        let of = |pick: &dyn Fn(&Summary) -> u64| (pick(&self.before), pick(&self.after));
+        let row = |what: &str, (before, after): (u64, u64)| (what.to_owned(), before, after);
+        let mut rows = vec![row("incidents", of(&|summary| summary.incidents)), row("open", of(&|summary| summary.open))];
+        for remedy in Remedy::ALL.into_iter().filter(|remedy| *remedy != Remedy::Notify) {
+            let count = |summary: &Summary| summary.remedies.get(&remedy).copied().unwrap_or(0);
+            rows.push(row(remedy.as_str(), of(&count)));
+        }
+        for reason in Refusal::ALL {
+            let count = |summary: &Summary| summary.refused.get(&reason).copied().unwrap_or(0);
+            let counts = of(&count);
+            if counts != (0, 0) {
+                rows.push(row(&format!("refused_{reason}"), counts));
+            }
+        }
+        rows
+    }
+
+    fn write_text(&self, to: &mut dyn Write) -> io::Result<()> {
+        writeln!(to, "{:<28}{:>8}{:>8}", "", "before", "after")?;
+        for (what, before, after) in self.rows() {
+            let change = match (before.checked_sub(after), after.checked_sub(before)) {
+                (Some(0), _) | (None, None) => String::new(),
+                (Some(less), _) => format!("-{less}"),
+                (None, Some(more)) => format!("+{more}"),
+            };
+            let what = what.replace("refused_", "refused, ").replace('_', " ");
+            writeln!(to, "{}", format!("{what:<28}{before:>8}{after:>8}{change:>8}").trim_end())?;
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +265,22 @@ enum Event<'a> {
         pattern: Pattern,
         lasted_s: u64,
     },
+    Remedy {
+        at: Wall,
+        target: &'a TargetId,
+        event: &'static str,
+        remedy: Remedy,
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<Refusal>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+    },
+    Difference {
+        event: &'static str,
+        /// Before and after, by what is counted.
+        rows: BTreeMap<String, [u64; 2]>,
+    },
     Summary {
         event: &'static str,
         observations: u64,
@@ -166,7 +288,7 @@ enum Event<'a> {
         open: u64,
         clock_back: u64,
         remedies: &'a BTreeMap<Remedy, u64>,
-        refused: &'a BTreeMap<String, u64>,
+        refused: &'a BTreeMap<Refusal, u64>,
     },
 }
 

@@ -8,8 +8,12 @@ pub const INCIDENTS_RESTORED_MAX: u32 = 200;
 /// How many entries of one incident a restart reads back, at most: the first and the newest ones.
 pub const ENTRIES_PER_INCIDENT_MAX: u32 = 64;
 
+/// How many entries of each kind that attempts and people's orders leave a restart reads back, at most: the newest. Budgets allow
+/// far fewer attempts in 30 days, also of a large fleet.
+pub const ENTRIES_PER_KIND_MAX: u32 = 8192;
+
 /// Finds the entries by index alone. `?1` is the number of closed incidents, `?2` how many of the newest entries of an
-/// incident come along besides its first.
+/// incident come along besides its first, `?3` how many entries of one kind.
 ///
 /// The names of the targets are found by hopping from each to the next (the "loose index scan" that SQLite does not do by
 /// itself, <https://sqlite.org/lang_with.html>): `SELECT DISTINCT target` would read the whole index.
@@ -30,6 +34,22 @@ WITH RECURSIVE
         UNION
         SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'verdict_changed') FROM targets
         UNION
+        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'version_changed') FROM targets
+        UNION
+        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'foreign_restart') FROM targets
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'intended' ORDER BY id DESC LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'step_started' ORDER BY id DESC LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'step_ended' ORDER BY id DESC LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'run_ended' ORDER BY id DESC LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'verified' ORDER BY id DESC LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'commanded' ORDER BY id DESC LIMIT ?3)
+        UNION
         SELECT (SELECT min(id) FROM ledger WHERE incident = incidents.incident) FROM incidents
         UNION
         SELECT id FROM incidents CROSS JOIN ledger USING (incident)
@@ -40,7 +60,8 @@ SELECT id, body FROM ledger WHERE id IN (SELECT id FROM wanted) ORDER BY id";
 /// Returns the values for [`SQL`].
 pub(super) fn limits() -> Vec<Value> {
     let besides_first = ENTRIES_PER_INCIDENT_MAX.saturating_sub(1);
-    vec![Value::Integer(INCIDENTS_RESTORED_MAX.into()), Value::Integer(besides_first.into())]
+    let limits = [INCIDENTS_RESTORED_MAX, besides_first, ENTRIES_PER_KIND_MAX];
+    limits.map(|limit| Value::Integer(limit.into())).to_vec()
 }
 
 #[cfg(test)]
@@ -62,7 +83,7 @@ mod tests {
         assert!(steps.iter().any(|step| step.starts_with("SEARCH ledger")), "{steps:#?}");
         assert!(!steps.iter().any(|step| step.starts_with("SCAN ledger")), "{steps:#?}");
         // The rule above must be able to fail.
-        let walk = "SELECT id, body FROM ledger WHERE body <> ?1 AND body <> ?2";
+        let walk = "SELECT id, body FROM ledger WHERE body <> ?1 AND body <> ?2 AND body <> ?3";
         assert!(plan(&connection, walk).iter().any(|step| step.starts_with("SCAN ledger")));
     }
 

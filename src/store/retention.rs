@@ -12,11 +12,11 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Most rows, and most incidents, that one bite deletes: no entry to be written waits long behind it.
 const BITE_MAX: i64 = 500;
 
-/// Entries that belong to no incident; the last state and the last verdict of a target stay.
+/// Entries that belong to no incident; the last of each kind of a target stays, and what people ordered: a pause may be as old.
 const DELETE_LOOSE: &str = "
     DELETE FROM ledger WHERE id IN (
         SELECT id FROM ledger AS old INDEXED BY ledger_time
-        WHERE at_ms < ?1 AND incident IS NULL AND EXISTS (
+        WHERE at_ms < ?1 AND incident IS NULL AND kind <> 'commanded' AND EXISTS (
             SELECT 1 FROM ledger AS later
             WHERE later.target = old.target AND later.kind = old.kind AND old.id < later.id)
         ORDER BY at_ms LIMIT ?2)";

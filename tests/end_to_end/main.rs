@@ -6,8 +6,11 @@
 )]
 
 mod commands;
+mod crash;
 mod daemon;
+mod full_disk;
 mod gateway;
+mod scenes;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -101,7 +104,9 @@ fn write_config(directory: &Path, address: SocketAddr, config: &str) -> PathBuf 
     let file = directory.join("watchdog.toml");
     let ledger = directory.join("ledger.db");
     let head = format!("[server]\nlisten = \"{address}\"\n[store]\npath = \"{}\"\n", ledger.display());
-    std::fs::write(&file, head + config).expect("a file in a temporary folder");
+    // Keys of the top stand before every section.
+    let (top, sections) = config.split_at(config.find('[').unwrap_or(config.len()));
+    std::fs::write(&file, format!("{top}{head}{sections}")).expect("a file in a temporary folder");
     file
 }
 

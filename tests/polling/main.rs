@@ -16,6 +16,7 @@ mod server;
 mod tls;
 mod token;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ fn target(dialect: &str, url: &str) -> Target {
         timeout: PATIENCE,
         body_bytes_max: 64 * 1024,
         qr_page: None,
+        hooks: BTreeMap::new(),
     }
 }
 

@@ -218,8 +218,15 @@ fn the_ledger_tells_states_and_verdicts_in_order() {
     let mut play = Play::new(Limits::default());
     play.script("connected x4\n logged_out x2\n connected x9");
     let kinds: Vec<&str> = play.ledger.iter().map(|entry| entry.fact.kind()).collect();
-    let expected =
-        ["state_changed", "state_changed", "verdict_changed", "incident_opened", "state_changed", "incident_closed"];
+    let expected = [
+        "state_changed",
+        "state_changed",
+        "verdict_changed",
+        "incident_opened",
+        "refused",
+        "state_changed",
+        "incident_closed",
+    ];
     assert_eq!(kinds, expected);
     assert!(matches!(&play.ledger[2].fact, Fact::VerdictChanged { verdict, .. } if verdict == "suspect"));
 }

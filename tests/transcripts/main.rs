@@ -2,7 +2,8 @@
 //!
 //! A script has one step a line: `every 15s` sets the pace, `connected x4` hands in four samples at that pace, `log conflict`
 //! hands in a log line, `wait 20m` lets time pass in silence, `suspend 1h` moves only the wall clock, `restart` ends the watchdog
-//! and restores it from what it recorded. Only the helper below knows the engine's API.
+//! and restores it from what it recorded. Where hooks are tested, `hook failed` says how they answer from there on (`silent`: not at
+//! all), `night` and `day` move the wall clock, and `order …` is what a person orders. Only the helper below knows the engine's API.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -13,20 +14,25 @@
 
 mod incidents;
 mod patterns;
+mod remedies;
+mod runs;
 mod schedule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wa_watchdog::engine::attempt::{StepEnd, StepOrder, StepOutcome};
+use wa_watchdog::engine::command::{CommandAnswer, CommandId, OperatorCommand, Wish};
+use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::LedgerEntry;
 use wa_watchdog::engine::moment::words;
-use wa_watchdog::engine::policy::{Limits, Policy, TOGETHER, Watch};
+use wa_watchdog::engine::policy::{Limits, Mode, Policy, TOGETHER, Watch};
 use wa_watchdog::engine::sample::{
     Answer, Deep, Effort, Facts, Failure, Memory, Phase, QrMark, Reply, Runtime, SessionState, Signal, Word,
 };
 use wa_watchdog::engine::snapshot::TargetView;
-use wa_watchdog::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
+use wa_watchdog::engine::{self, Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
 
 /// Plays a script and compares what the engine announced, a line each: time since the start, then what.
 fn check(script: &str, expected: &str) {
@@ -47,15 +53,30 @@ struct Play {
     ledger: Vec<LedgerEntry>,
     counter: u64,
     is_disk_full: bool,
+    /// How the target is watched, but for its thresholds.
+    watch: Watch,
+    /// How hooks answer, one after the other; the last one stays. None: never.
+    hooks: VecDeque<Option<StepOutcome>>,
+    /// The order that was not answered.
+    unanswered: Option<StepOrder>,
+    /// Remedies, scans and orders are told too, and every deadline is kept.
+    with_care: bool,
+    commands: u64,
 }
 
 impl Play {
     fn new(limits: Limits) -> Self {
         let wall: Wall = "2026-02-04T09:00:00Z".parse().expect("a time");
         let now = Moment { uptime: Duration::from_secs(1000), wall };
-        let watchdog = Watchdog::restore(policy(&limits), &[], now);
+        let watch = Watch::default();
+        let watchdog = Watchdog::restore(policy(&limits, &watch), &[], now);
         let (said, ledger) = (Vec::new(), Vec::new());
         Self {
+            watch,
+            hooks: VecDeque::from([Some(StepOutcome::Done)]),
+            unanswered: None,
+            with_care: false,
+            commands: 0,
             watchdog,
             limits,
             now,
@@ -78,11 +99,24 @@ impl Play {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb {
             "every" => self.every = duration(rest),
-            "wait" => self.now = self.now.after(duration(rest)),
+            "wait" => self.pass(duration(rest)),
+            "hook" => self.hooks = rest.split(' ').map(outcome).collect(),
+            "answer" => {
+                let order = self.unanswered.take().expect("an order that was not answered");
+                self.answer(&order, StepOutcome::Done);
+                self.drain();
+            }
+            "disk" => self.is_disk_full = rest == "full",
+            "order" => self.order(rest),
+            "mode" => {
+                self.watch.mode = mode(rest);
+                self.watchdog.handle(self.now, Input::PolicyChanged(policy(&self.limits, &self.watch)));
+                self.drain();
+            }
             "suspend" => self.now.wall = self.now.wall.after(duration(rest)),
             "restart" => {
                 let now = Moment { uptime: Duration::from_secs(5), wall: self.now.wall };
-                self.watchdog = Watchdog::restore(policy(&self.limits), &self.ledger, now);
+                self.watchdog = Watchdog::restore(policy(&self.limits, &self.watch), &self.ledger, now);
                 self.now = now;
                 self.said.push(String::from("--- restarted ---"));
                 self.drain();
@@ -93,14 +127,29 @@ impl Play {
                     .rsplit_once(" x")
                     .map_or((line, 1), |(what, times)| (what, times.parse().expect("a number of samples")));
                 for _ in 0..times {
+                    if what == "looping" {
+                        self.script("connecting\n connected");
+                        continue;
+                    }
                     self.counter += 1;
                     for part in what.split(" + ") {
                         self.observe(sample(part, self.counter, self.now.wall));
                     }
-                    self.now = self.now.after(self.every);
+                    self.pass(self.every);
                 }
             }
         }
+    }
+
+    /// Lets time pass; where care is tested every deadline on the way is kept.
+    fn pass(&mut self, span: Duration) {
+        let then = self.now.after(span);
+        while let Some(due) = self.watchdog.next_deadline().filter(|due| self.with_care && due.uptime <= then.uptime) {
+            self.now = self.now.after(due.uptime.saturating_sub(self.now.uptime));
+            self.watchdog.handle(self.now, Input::DeadlinePassed);
+            self.drain();
+        }
+        self.now = self.now.after(then.uptime.saturating_sub(self.now.uptime));
     }
 
     fn observe(&mut self, sample: Sample) {
@@ -126,9 +175,56 @@ impl Play {
                     self.watchdog.handle(self.now, Input::Recorded(seq));
                 }
                 Output::Announce(event) => self.said.extend(self.tell(&event)),
+                Output::Run(order) => self.run(&order),
+                Output::Answer(_, answer) => {
+                    let since = words(self.now.wall.since(self.start));
+                    self.said.push(match answer {
+                        CommandAnswer::Accepted { what, .. } => format!("{since} accepted: {what}"),
+                        CommandAnswer::Refused { why } => format!("{since} not taken: {why}"),
+                    });
+                }
                 Output::Poll(..) => {}
             }
         }
+    }
+
+    /// Carries out an order of a hook.
+    fn run(&mut self, order: &StepOrder) {
+        let since = words(self.now.wall.since(self.start));
+        self.said.push(format!("{since} > {} {} {}", order.remedy, order.act.as_str(), order.step));
+        let outcome = if 1 < self.hooks.len() { self.hooks.pop_front() } else { self.hooks.front().copied() };
+        match outcome.flatten() {
+            Some(outcome) => self.answer(order, outcome),
+            None => self.unanswered = Some(order.clone()),
+        }
+    }
+
+    fn answer(&mut self, order: &StepOrder, outcome: StepOutcome) {
+        let end = StepEnd { outcome, note: None, world: None };
+        self.watchdog.handle(self.now, Input::StepEnded(order.attempt, order.number, end));
+    }
+
+    /// Orders what a person would: `pause 1h`, `resume`, `ack`, `approve` (what is proposed), `restart`, `reset force`.
+    fn order(&mut self, text: &str) {
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let what = match verb {
+            "pause" => Wish::Pause { until: (!rest.is_empty()).then(|| self.now.wall.after(duration(rest))) },
+            "resume" => Wish::Resume,
+            "ack" => Wish::Ack,
+            "approve" => {
+                let proposal = self.view().care.proposal.clone();
+                Wish::Approve { attempt: proposal.map(|proposal| proposal.attempt).unwrap_or_default() }
+            }
+            remedy => {
+                let remedy = Remedy::ALL.into_iter().find(|other| other.as_str() == remedy).expect("a remedy");
+                Wish::Remedy { remedy, force: rest == "force" }
+            }
+        };
+        self.commands += 1;
+        let (who, reason) = (Word::new("ana"), Word::new("because"));
+        let order = OperatorCommand { target: Some(target()), who, reason, what };
+        self.watchdog.handle(self.now, Input::Commanded(CommandId(self.commands), order));
+        self.drain();
     }
 
     fn tell(&self, event: &Event) -> Option<String> {
@@ -146,6 +242,18 @@ impl Play {
             Event::Suspended => String::from("suspended"),
             Event::RecordFailed(_) => String::from("record failed"),
             Event::StateChanged { .. } | Event::VerdictChanged { .. } => return None,
+            Event::Planned(_)
+            | Event::ApprovalWanted(_)
+            | Event::Started(_)
+            | Event::Stepped(_)
+            | Event::RunEnded(_)
+            | Event::Verified(_)
+            | Event::Refused(_)
+            | Event::Scan(..)
+            | Event::NeedsPerson { .. }
+            | Event::ForeignRestart { .. }
+            | Event::Storm { .. }
+            | Event::Commanded(_) => engine::tell::tell(event).filter(|_| self.with_care)?,
         };
         Some(format!("{} {said}", words(self.now.wall.since(self.start))))
     }
@@ -159,9 +267,24 @@ fn target() -> TargetId {
     TargetId::new("shop").expect("a name")
 }
 
-fn policy(limits: &Limits) -> Policy {
-    let watch = Watch { limits: Arc::new(limits.clone()), ..Watch::default() };
-    Policy { targets: BTreeMap::from([(target(), watch)]), together: TOGETHER }
+fn policy(limits: &Limits, watch: &Watch) -> Policy {
+    let watch = Watch { limits: Arc::new(limits.clone()), ..watch.clone() };
+    Policy { targets: BTreeMap::from([(target(), watch)]), together: TOGETHER, ..Policy::default() }
+}
+
+fn mode(text: &str) -> Mode {
+    Mode::ALL.into_iter().find(|mode| mode.as_str() == text).expect("a mode")
+}
+
+fn outcome(text: &str) -> Option<StepOutcome> {
+    Some(match text {
+        "done" => StepOutcome::Done,
+        "unmet" => StepOutcome::Unmet,
+        "failed" => StepOutcome::Failed,
+        "unknown" => StepOutcome::Unknown,
+        "silent" => return None,
+        other => panic!("a hook does not answer {other}"),
+    })
 }
 
 fn duration(text: &str) -> Duration {

@@ -118,5 +118,5 @@ fn state(state: SessionState) -> Answer {
 fn policy(targets: usize, probes: bool) -> Policy {
     let watch = Watch { has_deep: probes, has_qr: probes, ..Watch::default() };
     let named = |n: usize| (TargetId::new(&format!("t{n}")).expect("a name"), watch.clone());
-    Policy { targets: (0..targets).map(named).collect::<BTreeMap<_, _>>(), together: TOGETHER }
+    Policy { targets: (0..targets).map(named).collect::<BTreeMap<_, _>>(), together: TOGETHER, ..Policy::default() }
 }

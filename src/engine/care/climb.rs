@@ -16,8 +16,10 @@ pub enum Due {
     Later,
     /// Nothing: this remedy would be next, and the target has no hook for it.
     NoHook(Remedy),
-    /// Nothing more: only a person can help, for this reason.
-    Person(&'static str),
+    /// Nothing: only a person can help.
+    Person,
+    /// Nothing more: every remedy that fits was tried.
+    Exhausted,
 }
 
 /// What a ladder is climbed with.
@@ -38,7 +40,8 @@ pub struct Climb<'a> {
 /// Says which remedy is due; `has_hook` tells for which the target has one.
 #[must_use]
 pub fn due(climb: &Climb<'_>, has_hook: impl Fn(Remedy) -> bool) -> Due {
-    let mut tried: Vec<Remedy> = climb.tried.iter().map(|past| past.remedy).collect();
+    let mut tried: Vec<Remedy> =
+        climb.tried.iter().filter(|past| !is_to_be_repeated(past)).map(|past| past.remedy).collect();
     let mut without_hook = None;
     for rung in climb.ladder.rungs() {
         if *rung == Remedy::Notify {
@@ -56,17 +59,21 @@ pub fn due(climb: &Climb<'_>, has_hook: impl Fn(Remedy) -> bool) -> Due {
         let waits = climb.pattern == Pattern::Conflict && climb.age < climb.act_after;
         return if waits { Due::Later } else { Due::Remedy(*rung) };
     }
-    match (without_hook, climb.tried.is_empty()) {
-        (Some(remedy), _) => Due::NoHook(remedy),
-        (None, true) => Due::Person("only a person can help here"),
-        (None, false) => Due::Person("every remedy that fits was tried, and none helped"),
+    let is_for_a_person = climb.ladder.rungs().iter().all(|rung| *rung == Remedy::Notify);
+    match without_hook {
+        Some(remedy) => Due::NoHook(remedy),
+        None if is_for_a_person => Due::Person,
+        None => Due::Exhausted,
     }
+}
+
+/// A restart that its hook could not carry out was not tried: what comes after it may cost a session that it would have mended.
+fn is_to_be_repeated(past: &Past) -> bool {
+    past.remedy == Remedy::Restart && past.outcome == Some(Outcome::Failed)
 }
 
 /// Tells whether a restart was carried out in this incident and did not help.
 #[must_use]
 pub fn restart_failed(tried: &[&Past]) -> bool {
-    tried
-        .iter()
-        .any(|past| past.remedy == Remedy::Restart && past.outcome.is_some_and(|outcome| outcome != Outcome::Helped))
+    tried.iter().any(|past| past.remedy == Remedy::Restart && past.outcome == Some(Outcome::DidNotHelp))
 }

@@ -37,6 +37,12 @@ impl Following {
         Self { id: view.id, incident: view.cause.incident, ended, until, end, extended: false }
     }
 
+    /// Gives it the time to prove itself: a person has just scanned.
+    pub fn extend(&mut self, now: Moment, limits: &Limits) {
+        self.extended = true;
+        self.until = now.stamp().after(limits.steady.saturating_mul(2));
+    }
+
     /// Judges it; none while it is not known yet.
     #[must_use]
     pub fn judge(
@@ -61,8 +67,7 @@ impl Following {
             return None;
         }
         if steady.is_some() && !self.extended {
-            self.extended = true;
-            self.until = now.stamp().after(limits.steady.saturating_mul(2));
+            self.extend(now, limits);
             return None;
         }
         let outcome = if self.end == RunEnd::Done { Outcome::DidNotHelp } else { Outcome::Interrupted };

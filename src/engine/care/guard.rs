@@ -162,8 +162,7 @@ fn budget(question: &Question<'_>) -> Option<String> {
     let (remedy, destroys) = (question.remedy, question.destroys());
     let (left, used) = question.history.left(question.now, remedy, destroys, &question.limits().budget);
     if left == 0 {
-        let counted = if destroys { "resets" } else { "attempts" };
-        return Some(format!("the budget is spent: {used} {counted}"));
+        return Some(format!("the budget is spent: {used}"));
     }
     history::fleet_spent(question.fleet_use, remedy, destroys, question.fleet)
         .map(|used| format!("the budget of the fleet is spent: {used}"))

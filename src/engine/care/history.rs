@@ -161,7 +161,8 @@ impl History {
         let kind = |past: &&Past| past.destroys == destroys && (destroys || past.remedy == remedy);
         let left = |(most, window): (u32, Duration)| {
             let used = self.within(now, window, kind);
-            (most.saturating_sub(used), format!("{used} of {most} in {}", words(window)))
+            let counted = if destroys { "resets" } else { "attempts" };
+            (most.saturating_sub(used), format!("{used} of {most} {counted} in {}", words(window)))
         };
         let [first, second] = windows.map(left);
         if second.0 < first.0 { second } else { first }

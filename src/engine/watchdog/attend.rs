@@ -60,7 +60,7 @@ impl Watchdog {
         };
         // One millisecond on, so that what is due then has come then.
         let wake = wake.map(|stamp| stamp.after(Duration::from_millis(1)).moment(now));
-        if let Some(old) = std::mem::replace(&mut subject.care.wake, wake) {
+        if let Some(old) = subject.set_wake(wake) {
             self.agenda.remove(&(old.uptime, id.clone()));
         }
         if let Some(wake) = wake {
@@ -161,6 +161,13 @@ impl Watchdog {
         if is_over {
             subject.care.hand_off = None;
         }
+        if news == Some(ScanNews::Done) {
+            // It was linked anew: what was proven against the old link proves nothing against this one.
+            subject.linked_anew(now);
+            if let Some(following) = &mut subject.care.following {
+                following.extend(now, &limits);
+            }
+        }
         let group = Arc::clone(&subject.watch.group);
         let is_quiet = subject.is_quiet(now);
         subject.changed();
@@ -220,22 +227,25 @@ impl Watchdog {
         };
         // One that only observes tells what it would do, hook or not.
         let has_hook = |remedy| watch.mode == Mode::Observe || watch.plans.contains_key(&remedy);
-        let was_tried = !tried.is_empty();
         match climb::due(&climb, has_hook) {
             Due::Later => subject.care.nothing_refused(lane),
-            Due::Person(why) => {
+            Due::Person => {
                 subject.care.nothing_refused(lane);
-                self.call_person(now, id, &incident, why, was_tried);
+                self.call_person(id, &incident, "only a person can help here", false);
+            }
+            Due::Exhausted => {
+                subject.care.nothing_refused(lane);
+                self.call_person(id, &incident, "every remedy that fits was tried, and none helped", true);
             }
             Due::NoHook(remedy) => {
                 let why = format!("no hook is configured for {remedy}");
                 self.refused(now, id, lane, &incident, (remedy, Refusal::NoHook, why.clone()));
-                self.call_person(now, id, &incident, &why, true);
+                self.call_person(id, &incident, &why, true);
             }
             Due::Remedy(remedy) => {
                 let wanted = Wanted { remedy, incident: Some(Arc::clone(&incident)), ordered: None };
                 match self.ask_guards(now, id, &wanted) {
-                    None => self.begin(now, id, lane, wanted),
+                    None => self.begin(now, id, lane, &wanted),
                     Some((reason, why)) => self.held_back(now, id, lane, &incident, (remedy, reason, why)),
                 }
             }
@@ -255,7 +265,7 @@ impl Watchdog {
             self.propose(now, id, incident, remedy);
         }
         if matches!(reason, Refusal::UnderlyingProblem | Refusal::GaveUp) {
-            self.call_person(now, id, incident, &why, true);
+            self.call_person(id, incident, &why, true);
         }
         self.refused(now, id, lane, incident, (remedy, reason, why));
     }
@@ -312,7 +322,7 @@ impl Watchdog {
         Some(format!("a person is waited for after a reset of {}, in the same host group", other.0))
     }
 
-    fn refused(
+    pub(super) fn refused(
         &mut self,
         now: Moment,
         id: &TargetId,
@@ -339,7 +349,7 @@ impl Watchdog {
         self.outputs.push_back(Output::Announce(Event::Refused(first)));
     }
 
-    fn call_person(&mut self, _now: Moment, id: &TargetId, incident: &Arc<Incident>, why: &str, tell: bool) {
+    fn call_person(&mut self, id: &TargetId, incident: &Arc<Incident>, why: &str, tell: bool) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let is_news = subject.care.call_person(incident.id, why);
         subject.changed();
@@ -376,7 +386,7 @@ impl Watchdog {
         self.outputs.push_back(Output::Announce(Event::ApprovalWanted(view)));
     }
 
-    fn begin(&mut self, now: Moment, id: &TargetId, lane: Lane, wanted: Wanted) {
+    fn begin(&mut self, now: Moment, id: &TargetId, lane: Lane, wanted: &Wanted) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.care.nothing_refused(lane);
         if let Some(incident) = &wanted.incident {
@@ -425,7 +435,6 @@ impl Watchdog {
         };
         let seq = self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.awaiting.insert(seq, Await::Intent(id.clone()));
-        self.outputs.push_back(Output::Announce(Event::Planned(view)));
         Some(attempt)
     }
 

@@ -6,7 +6,9 @@ use super::{Await, Event, Output, Watchdog};
 use crate::engine::attempt::{AttemptId, Outcome, RunEnd, StepEnd, StepOrder, StepOutcome};
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::Moment;
-use crate::engine::run::Next;
+use crate::engine::pattern::Pattern;
+use crate::engine::refusal::Refusal;
+use crate::engine::run::{Next, Run};
 use crate::engine::sample::Word;
 use crate::engine::target::TargetId;
 
@@ -29,15 +31,16 @@ impl Watchdog {
         self.ledger_failed = Some(now.stamp());
         match awaited {
             Await::Intent(id) => {
-                if let Some(run) = self.runs.remove(&id)
-                    && let Some(subject) = self.subjects.get_mut(&id)
-                {
-                    subject.care.forget_attempt(run.id);
-                    subject.changed();
-                }
+                let (Some(run), Some(subject)) = (self.runs.remove(&id), self.subjects.get_mut(&id)) else { return };
+                subject.care.forget_attempt(run.id);
+                subject.changed();
+                let Some(lane) = run.cause.pattern.map(Pattern::lane) else { return };
+                let Some(incident) = subject.open(lane).cloned() else { return };
+                let why = String::from("the ledger cannot be written, so nothing is done");
+                self.refused(now, &id, lane, &incident, (run.remedy, Refusal::Ledger, why));
             }
             Await::Start(id, order) => {
-                if self.runs.get(&id).is_some_and(|run| run.is_winding_up()) {
+                if self.runs.get(&id).is_some_and(Run::is_winding_up) {
                     // What leaves the service running is tried all the same: it was intended from the first.
                     self.outputs.push_back(Output::Run(*order));
                     self.set_alarm(now, &id);
@@ -109,14 +112,14 @@ impl Watchdog {
             }
         };
         let view = Arc::new(run.view());
-        match why_not {
-            Some(why) => run.give_up(RunEnd::Aborted, why),
-            None => {
-                if let Some(subject) = self.subjects.get_mut(id) {
-                    subject.begin_run(now);
-                }
-                self.outputs.push_back(Output::Announce(Event::Started(view)));
+        self.outputs.push_back(Output::Announce(Event::Planned(Arc::clone(&view))));
+        if let Some(why) = why_not {
+            run.give_up(RunEnd::Aborted, why);
+        } else {
+            if let Some(subject) = self.subjects.get_mut(id) {
+                subject.begin_run(now);
             }
+            self.outputs.push_back(Output::Announce(Event::Started(view)));
         }
         self.advance(now, id);
     }

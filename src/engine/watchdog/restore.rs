@@ -185,7 +185,19 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
             memory.care.history.settle(*attempt, *outcome);
             memory.care.show_attempt(&Arc::new(view.clone()));
         }
-        _ => {}
+        Fact::StateChanged { .. }
+        | Fact::VerdictChanged { .. }
+        | Fact::IncidentOpened { .. }
+        | Fact::PatternChanged { .. }
+        | Fact::IncidentClosed { .. }
+        | Fact::Intended { .. }
+        | Fact::Refused { .. }
+        | Fact::Proposed { .. }
+        | Fact::Commanded { .. }
+        | Fact::HandedOff { .. }
+        | Fact::ForeignRestart
+        | Fact::VersionChanged { .. }
+        | Fact::Storm { .. } => {}
     }
 }
 
@@ -222,9 +234,10 @@ impl Watchdog {
     }
 
     fn close_attempt(&mut self, now: Moment, view: AttemptView, is_touched: bool, why: &str) {
-        let (end, outcome) = match is_touched {
-            true => (RunEnd::Interrupted, Outcome::Interrupted),
-            false => (RunEnd::Aborted, Outcome::Aborted),
+        let (end, outcome) = if is_touched {
+            (RunEnd::Interrupted, Outcome::Interrupted)
+        } else {
+            (RunEnd::Aborted, Outcome::Aborted)
         };
         let (id, note) = (view.target.clone(), Some(Word::new(why)));
         let (attempt, incident) = (view.id, view.cause.incident);

@@ -1,0 +1,36 @@
+//! What holds for all targets taken together.
+
+use super::policy::{SPAN, TIMES_MAX, set};
+use super::problem::Report;
+use super::section::Section;
+use super::unit;
+use crate::engine::policy::FleetLimits;
+
+/// Fewest targets of a storm: one that turned bad alone did not turn bad together with others.
+const STORM_TARGETS_MIN: u32 = 2;
+/// Most attempts under way at once.
+const ATTEMPTS_MAX: u32 = 100;
+
+/// Takes the limits of the fleet; what is not said stays as it is by default.
+pub(super) fn take(root: &mut Section, report: &mut Report) -> FleetLimits {
+    let mut limits = FleetLimits::default();
+    let Some(mut section) = root.take_section(report, "fleet") else { return limits };
+    let FleetLimits { storm_targets, storm_percent, storm_exit, storm_jitter, attempts, restarts_hourly, resets_daily } =
+        &mut limits;
+    for (name, count, range) in [
+        ("storm_targets", storm_targets, STORM_TARGETS_MIN..=TIMES_MAX),
+        ("attempts", attempts, 1..=ATTEMPTS_MAX),
+        ("restarts_hourly", restarts_hourly, 0..=TIMES_MAX),
+        ("resets_daily", resets_daily, 0..=TIMES_MAX),
+    ] {
+        set(count, section.take(name).and_then(|item| item.count(report, range)));
+    }
+    for (name, span) in [("storm_exit", storm_exit), ("storm_jitter", storm_jitter)] {
+        set(span, section.take(name).and_then(|item| item.span(report, SPAN)));
+    }
+    let (wanted, hint) = ("a share from 1% to 100%", "write it as in \"50%\"");
+    let share = section.take("storm_share").and_then(|item| item.word(report, unit::percent, wanted, hint));
+    set(storm_percent, share);
+    section.finish(report);
+    limits
+}

@@ -1,0 +1,166 @@
+//! Hooks: the engine's orders as calls of programs and URLs, each answered exactly once.
+//!
+//! [`run`] carries out one order, [`exec`] and [`call`] its calls, [`process`] one process, [`runs`] keeps two runs of one target
+//! apart, also over a crash.
+
+mod brief;
+mod call;
+mod end;
+mod exec;
+mod output;
+mod process;
+mod run;
+mod runs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+pub use self::exec::TRIES_MAX;
+pub use self::output::world;
+pub use self::runs::RUN_FILES_MAX;
+
+use self::call::Clients;
+use self::run::Desk;
+use self::runs::Runs;
+use crate::config::Target;
+use crate::engine::attempt::{AttemptId, StepEnd, StepOrder, StepOutcome};
+use crate::engine::ladder::Remedy;
+use crate::engine::moment::Wall;
+use crate::engine::sample::Word;
+use crate::engine::target::TargetId;
+use crate::http::Http;
+
+/// Room for answers that the engine has not taken yet. Whoever makes the channel uses it; a full one makes hooks wait.
+pub const QUEUE_MAX: usize = 64;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Wall + Send + Sync>;
+
+/// What came of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whose.
+    pub target: TargetId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The number of the order within it.
+    pub number: u32,
+    /// What came of it.
+    pub end: StepEnd,
+}
+
+/// Carries out orders.
+///
+/// - An order starts one task, bounded by the time that the order gives, and a moment to end a program that does not.
+/// - Each is answered exactly once, also where its task panics.
+/// - Orders under way go on with the settings with which they began.
+/// - A program is not ended with the watchdog: it does what it began, and the next run of this target waits for it.
+pub struct Remedies {
+    targets: BTreeMap<TargetId, Arc<Target>>,
+    http: Http,
+    clients: Arc<Clients>,
+    runs: Arc<Runs>,
+    clock: Clock,
+    answers: mpsc::Sender<Answer>,
+    tracker: TaskTracker,
+    off: Off,
+}
+
+/// The hooks that say that they are gone, until the configuration is read anew.
+#[derive(Clone, Default)]
+struct Off(Arc<Mutex<BTreeSet<(TargetId, Remedy)>>>);
+
+/// Owes one answer.
+struct Debt {
+    target: TargetId,
+    attempt: AttemptId,
+    number: u32,
+    answers: mpsc::Sender<Answer>,
+    is_paid: bool,
+}
+
+impl Remedies {
+    /// Makes the hooks of these targets. Run files lie in `state_dir`, or in a new temporary folder that ends with the last run.
+    #[must_use]
+    pub fn new(
+        targets: BTreeMap<TargetId, Arc<Target>>,
+        http: Http,
+        state_dir: Option<PathBuf>,
+        clock: Clock,
+        answers: mpsc::Sender<Answer>,
+        tracker: TaskTracker,
+    ) -> Self {
+        let clients = Arc::new(Clients::of(&targets, &http));
+        let runs = Arc::new(Runs::new(state_dir));
+        Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default() }
+    }
+
+    /// Takes other targets from here on; every hook is on again.
+    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+        self.clients = Arc::new(Clients::of(&targets, &self.http));
+        self.targets = targets;
+        self.off = Off::default();
+    }
+
+    /// Carries out an order. Returns at once; what comes of it leaves through the channel.
+    pub fn run(&self, order: StepOrder) {
+        let debt = Debt {
+            target: order.target.clone(),
+            attempt: order.attempt,
+            number: order.number,
+            answers: self.answers.clone(),
+            is_paid: false,
+        };
+        let desk = Desk {
+            target: self.targets.get(&order.target).cloned(),
+            clients: Arc::clone(&self.clients),
+            runs: Arc::clone(&self.runs),
+            clock: Arc::clone(&self.clock),
+            off: self.off.clone(),
+        };
+        self.tracker.spawn(async move {
+            let end = desk.carry_out(order).await;
+            debt.pay(end).await;
+        });
+    }
+}
+
+impl fmt::Debug for Remedies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remedies").field("targets", &self.targets.len()).finish_non_exhaustive()
+    }
+}
+
+impl Off {
+    fn contains(&self, target: &TargetId, remedy: Remedy) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(target.clone(), remedy))
+    }
+
+    fn add(&self, target: &TargetId, remedy: Remedy) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((target.clone(), remedy));
+    }
+}
+
+impl Debt {
+    async fn pay(mut self, end: StepEnd) {
+        let answer = Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end };
+        // Nobody listens any more only while everything ends.
+        self.is_paid = self.answers.send(answer).await.is_ok();
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        if !self.is_paid {
+            let note = Some(Word::new("the watchdog gave up on it: see its log"));
+            let end = StepEnd { outcome: StepOutcome::Unknown, note, world: None };
+            // At shutdown nobody listens; else there is room, for the engine has few orders under way.
+            drop(self.answers.try_send(Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end }));
+        }
+    }
+}
