@@ -131,7 +131,7 @@ impl Run {
         }
     }
 
-    /// Takes up an attempt that a crash interrupted, where its plan is still the same. `worlds` is the world that was last seen.
+    /// Takes up an attempt that a crash interrupted, where its plan is still the same. `world` is the one that was last seen.
     #[must_use]
     pub fn resume(mut self, steps: Vec<StepView>, world: Option<Word>, planned: Stamp) -> Self {
         self.began = planned;
@@ -139,7 +139,12 @@ impl Run {
         self.world = world;
         for view in &steps {
             let Some(index) = self.plan.steps.iter().position(|step| step.name == view.step) else { continue };
-            let destroys = self.plan.steps.get(index).is_some_and(|step| step.destroys);
+            let step = self.plan.steps.get(index);
+            let (destroys, starts) = step.map_or((false, false), |step| (step.destroys, step.leaves_running));
+            if starts && view.act == Act::Do {
+                // It may have started anew by our own doing.
+                self.world = None;
+            }
             let place = match (view.act, view.outcome) {
                 (Act::Look | Act::Check, _) => continue,
                 (Act::Do, Some(StepOutcome::Done)) => Place::Done,

@@ -224,3 +224,19 @@ fn a_pause_stops_a_reset_before_it_destroys() {
          6 min reset aborted: paused",
     );
 }
+
+#[test]
+fn a_run_is_not_gone_on_with_where_a_person_switched_to_observe() {
+    let mut play = stepwise(Resume::Again);
+    play.script("every 60s\n connected x3\n missing x2\n hook done silent\n missing x1\n hook done");
+    play.watch.mode = Mode::Observe;
+    play.said.clear();
+    play.script("restart\n missing x1");
+    let expected = [
+        "--- restarted ---",
+        "6 min > reset do start",
+        "6 min reset: do start done",
+        "6 min reset interrupted after 1 min",
+    ];
+    assert_eq!(play.said, expected);
+}

@@ -12,6 +12,7 @@ use crate::engine::incident::{Closed, Incident, IncidentId};
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::{Moment, Stamp};
 use crate::engine::pattern::Pattern;
+use crate::engine::policy::Mode;
 use crate::engine::run::Run;
 use crate::engine::sample::{SessionState, Word};
 use crate::engine::subject::Memory;
@@ -212,7 +213,7 @@ impl Watchdog {
             return;
         };
         let same = subject.watch.plans.get(&view.remedy).filter(|plan| plan.mark == mark).cloned();
-        let resume_within = subject.watch.limits.attempt.resume_within;
+        let (mode, resume_within) = (subject.watch.mode, subject.watch.limits.attempt.resume_within);
         let Some(plan) = same.filter(|_| is_touched) else {
             let why = if is_touched { "its hook was configured anew meanwhile" } else { "it had not begun" };
             self.close_attempt(now, view, is_touched, why);
@@ -224,8 +225,11 @@ impl Watchdog {
         run.at = view.at;
         run.group = Arc::clone(&subject.watch.group);
         let mut run = run.resume(view.steps, world, planned);
+        let is_ordered = run.cause.by.is_some();
         if resume_within <= planned.age(now) {
             run.wind_up(RunEnd::Interrupted, "it was interrupted too long ago to go on with it");
+        } else if mode == Mode::Observe && !is_ordered {
+            run.wind_up(RunEnd::Interrupted, "mode is observe now");
         }
         subject.begin_run(now);
         subject.care.show_attempt(&Arc::new(run.view()));
