@@ -24,8 +24,13 @@ const URL_DEFAULT: &str = "http://127.0.0.1:9877";
 /// Where the running watchdog is.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Api {
-    /// Base URL of the running watchdog [default: http://127.0.0.1:9877].
-    #[arg(long, env = "WA_WATCHDOG_URL", value_name = "URL")]
+    /// Base URL of the running watchdog.
+    #[arg(
+        long,
+        help = "Base URL of the running watchdog [default: http://127.0.0.1:9877]",
+        env = "WA_WATCHDOG_URL",
+        value_name = "URL"
+    )]
     url: Option<String>,
 }
 

@@ -85,7 +85,7 @@ pub(super) struct ResumeArgs {
 /// Exit codes: 0 released, 1 refused, 2 wrong use.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:
-  wa-watchdog approve shop 019c2a6f3e0 --reason \"looked at the log, agreed\"")]
+  wa-watchdog approve shop 19c27e14280 --reason \"looked at the log, agreed\"")]
 pub(super) struct ApproveArgs {
     /// The session's name.
     target: TargetName,
@@ -332,7 +332,7 @@ fn reachable(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     format!("http://{}", SocketAddr::new(ip, listen.port()))
 }

@@ -46,7 +46,7 @@ struct Status<'a> {
 }
 
 #[derive(Serialize)]
-struct Targets<'a> {
+struct Roll<'a> {
     at: Wall,
     pause: Option<&'a PauseView>,
     storm: bool,
@@ -198,7 +198,7 @@ pub(super) fn status(desk: &Desk) -> Answer {
 pub(super) fn targets(snapshot: &Snapshot) -> Answer {
     let (at, pause, storm) = (snapshot.at, snapshot.pause.as_ref(), snapshot.fleet.storm);
     let targets = snapshot.targets.iter().map(|view| Brief::of(view, pause.is_some())).collect();
-    json(StatusCode::OK, &Targets { at, pause, storm, targets })
+    json(StatusCode::OK, &Roll { at, pause, storm, targets })
 }
 
 /// Answers with all that is known of one target.

@@ -166,7 +166,7 @@ fn understand(verb: Verb, text: &[u8], now: Wall) -> Result<(Word, Word, Wish), 
 fn example(verb: Verb) -> String {
     let more = match verb {
         Verb::Pause => r#", "for": "2h""#,
-        Verb::Approve => r#", "attempt": "019c2a6f3e0""#,
+        Verb::Approve => r#", "attempt": "19c27e14280""#,
         Verb::Remedy(_) => r#", "force": false"#,
         Verb::Resume | Verb::Ack => "",
     };
@@ -237,8 +237,8 @@ mod tests {
         assert_eq!(wish("pause", &said(r#","until":"1970-01-01T00:17:40Z""#)), until);
         assert_eq!(wish("resume", &said("")), Ok(Wish::Resume));
         assert_eq!(wish("ack", &said("")), Ok(Wish::Ack));
-        let approved = Wish::Approve { attempt: "019c2a6f3e0".parse().unwrap() };
-        assert_eq!(wish("approve", &said(r#","attempt":"019c2a6f3e0""#)), Ok(approved));
+        let approved = Wish::Approve { attempt: "19c27e14280".parse().unwrap() };
+        assert_eq!(wish("approve", &said(r#","attempt":"19c27e14280""#)), Ok(approved));
         let restart = |force| Wish::Remedy { remedy: Remedy::Restart, force };
         assert_eq!(wish("restart", &said("")), Ok(restart(false)));
         assert_eq!(wish("restart", &said(r#","force":true"#)), Ok(restart(true)));

@@ -61,8 +61,7 @@ fn waiting(snapshot: &Snapshot) -> String {
     if waits.is_empty() {
         return String::from("<p>Nothing waits for a person.</p>\n");
     }
-    let mut text = String::from("<h2>Waits for a person</h2>\n<ul>\n");
-    for view in waits.iter().take(NAMED_MAX) {
+    let item = |view: &&TargetView| {
         let target = &view.target;
         let mut parts: Vec<String> = pending(&view.care).into_iter().collect();
         parts.extend(view.care.unreleased().map(|proposal| {
@@ -70,13 +69,14 @@ fn waiting(snapshot: &Snapshot) -> String {
         }));
         parts.extend(view.care.needs_person.clone());
         let said = escape(&parts.join("; "));
-        text.push_str(&format!("<li><a href=\"/api/v1/targets/{target}\">{target}</a>: {said}</li>\n"));
-    }
-    if let Some(more @ 1..) = waits.len().checked_sub(NAMED_MAX) {
-        text.push_str(&format!("<li>and {more} more</li>\n"));
-    }
-    text.push_str("</ul>\n");
-    text
+        format!("<li><a href=\"/api/v1/targets/{target}\">{target}</a>: {said}</li>\n")
+    };
+    let named: String = waits.iter().take(NAMED_MAX).map(item).collect();
+    let more = match waits.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!("<li>and {more} more</li>\n"),
+    };
+    format!("<h2>Waits for a person</h2>\n<ul>\n{named}{more}</ul>\n")
 }
 
 /// Makes a text safe within an element and within quotes: reasons and evidence hold what people and gateways wrote.

@@ -164,7 +164,7 @@ fn care(open: &Incident) -> CareView {
         note: outcome.map(|_| Word::new("exit code 0")),
     };
     let restart = AttemptView {
-        id: AttemptId(0x19c_2a6f_3e0),
+        id: AttemptId(0x019c_2a6f_03e0),
         target: id("shop"),
         remedy: Remedy::Restart,
         destroys: false,
@@ -176,7 +176,7 @@ fn care(open: &Incident) -> CareView {
         steps: vec![step("stop", Some(StepOutcome::Done)), step("start", Some(StepOutcome::Done))],
     };
     let proposal = Proposal {
-        attempt: AttemptId(0x19c_2a6f_fff),
+        attempt: AttemptId(0x019c_2a6f_0fff),
         target: id("shop"),
         remedy: Remedy::Reset,
         destroys: true,

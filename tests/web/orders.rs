@@ -40,8 +40,8 @@ async fn every_order_reaches_the_driver_as_it_was_meant() {
         ("/api/v1/targets/shop/resume", "", Wish::Resume),
         (
             "/api/v1/targets/shop/approve",
-            r#","attempt":"019c2a6ffff""#,
-            Wish::Approve { attempt: AttemptId(0x19c_2a6f_fff) },
+            r#","attempt":"19c2a6f0fff""#,
+            Wish::Approve { attempt: AttemptId(0x019c_2a6f_0fff) },
         ),
         ("/api/v1/targets/shop/ack", "", Wish::Ack),
         ("/api/v1/targets/shop/reconnect", "", remedy(Remedy::Reconnect, false)),

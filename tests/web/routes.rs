@@ -72,7 +72,7 @@ async fn the_front_page_shows_what_waits_for_a_person_and_has_no_buttons() {
         "All targets are paused by ana until 2026-02-04T09:30:00.000Z: deploy of &lt;gateway&gt;",
         "A storm is on",
         "<li><a href=\"/api/v1/targets/shop\">shop</a>: scan by 09:02:30; ",
-        "wa-watchdog approve shop 019c2a6ffff --reason",
+        "wa-watchdog approve shop 19c2a6f0fff --reason",
         "every remedy that fits was tried, and &lt;none&gt; helped",
     ] {
         assert!(page.contains(said), "{said} in {page}");
@@ -202,12 +202,12 @@ async fn a_target_tells_what_was_done_and_what_may_be_done_next() {
     assert_eq!(care["mode"], "approve");
     assert_eq!((&care["pause"]["who"], &care["pause"]["all"]), (&json!("ana"), &json!(false)));
     let restart = &care["attempts"][0];
-    assert_eq!((&restart["id"], &restart["outcome"]), (&json!("019c2a6f3e0"), &json!("did_not_help")));
+    assert_eq!((&restart["id"], &restart["outcome"]), (&json!("19c2a6f03e0"), &json!("did_not_help")));
     assert_eq!(restart["ended"], json!(["2026-02-04T08:56:12.000Z", "done"]));
     assert_eq!(restart["steps"][1]["step"], "start");
     assert_eq!((&restart["cause"]["incident"], &restart["cause"]["pattern"]), (&json!(7), &json!("state_loop")));
     assert_eq!(care["refused"][0]["reason"], "unapproved");
-    assert_eq!(care["proposal"]["attempt"], "019c2a6ffff");
+    assert_eq!(care["proposal"]["attempt"], "19c2a6f0fff");
     assert_eq!(care["proposal"]["steps"], json!(["stop", "quarantine", "start"]));
     assert_eq!(care["hand_off"]["deadline"], "2026-02-04T09:02:30.000Z");
     assert_eq!(care["budget"], json!({"restart": 2, "reset": 1}));
@@ -231,10 +231,10 @@ async fn the_explanation_says_what_was_done_and_what_a_person_can_do() {
         "incident #7 is open since 08:55:00 (5 min); what fits first is restart; 1 attempt was made for it",
         "a person must scan the QR code: the codes shown end at 09:02:30, all hope at 09:14:30",
         "reset, which destroys the session, waits for a person until 09:50:00 (stop, quarantine, start); release it: \
-         wa-watchdog approve shop 019c2a6ffff --reason \"…\"",
+         wa-watchdog approve shop 19c2a6f0fff --reason \"…\"",
         "no reset by itself any more: resets do not last; once looked at: wa-watchdog ack shop --reason \"…\"",
         "reset is due and not done since 08:59:20, unapproved: mode is approve: a person must release it",
-        "restart at 08:56:00 (attempt 019c2a6f3e0) did not help: not connected after 3 min",
+        "restart at 08:56:00 (attempt 19c2a6f03e0) did not help: not connected after 3 min",
         "all targets are paused by ana until 09:30:00: deploy of <gateway>",
         "mode is approve: it asks, and a person releases each attempt",
         "attempts that the budgets have left: restart 2, reset 1 (destroys the session)",

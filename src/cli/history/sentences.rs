@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_attempt_reads_as_its_story() {
-        let id = r#""attempt":"019c2a6f3e0","incident":7"#;
+        let id = r#""attempt":"19c27e14280","incident":7"#;
         let step = |kind: &str, more: &str| format!(r#""kind":"{kind}",{id},{more}"#);
         let lines = [
             step(
@@ -199,11 +199,11 @@ mod tests {
         assert_eq!(
             told(&lines),
             [
-                "attempt 019c2a6f3e0: restart: not usable",
+                "attempt 19c27e14280: restart: not usable",
                 "  run, look: done in 1 s",
                 "  run: done in 1 s: restarted",
-                "  restart 019c2a6f3e0 done after 5 s",
-                "  restart 019c2a6f3e0 helped: connected steadily since",
+                "  restart 19c27e14280 done after 5 s",
+                "  restart 19c27e14280 helped: connected steadily since",
             ]
         );
     }
@@ -211,10 +211,10 @@ mod tests {
     #[test]
     fn a_step_that_has_not_ended_is_told_as_begun() {
         let line =
-            r#""kind":"step_started","attempt":"019c2a6f3e0","incident":null,"step":"stop","act":"do","retry":1"#;
+            r#""kind":"step_started","attempt":"19c27e14280","incident":null,"step":"stop","act":"do","retry":1"#;
         assert_eq!(told(&[line]), ["  stop: begins again (1 before)"]);
-        let line = r#""kind":"run_ended","attempt":"019c2a6f3e0","incident":null,"end":"interrupted","spent":true,"note":null"#;
-        assert_eq!(told(&[line]), ["  attempt 019c2a6f3e0 interrupted"]);
+        let line = r#""kind":"run_ended","attempt":"19c27e14280","incident":null,"end":"interrupted","spent":true,"note":null"#;
+        assert_eq!(told(&[line]), ["  attempt 19c27e14280 interrupted"]);
     }
 
     #[test]
@@ -233,8 +233,8 @@ mod tests {
     fn what_was_refused_asked_for_and_ordered_is_told() {
         let lines = [
             r#""kind":"refused","incident":7,"remedy":"reset","reason":"budget","why":"the budget is spent","times":3"#,
-            r#""kind":"proposed","attempt":"019c2a6f3e0","incident":7,"remedy":"reset","plan":1,"until":"2026-02-04T10:00:00Z""#,
-            r#""kind":"commanded","who":"ana","reason":"agreed","command":"approve","attempt":"019c2a6f3e0""#,
+            r#""kind":"proposed","attempt":"19c27e14280","incident":7,"remedy":"reset","plan":1,"until":"2026-02-04T10:00:00Z""#,
+            r#""kind":"commanded","who":"ana","reason":"agreed","command":"approve","attempt":"19c27e14280""#,
             r#""kind":"handed_off","incident":7,"scan":"wanted","deadline":"2026-02-04T09:03:00Z""#,
             r#""kind":"version_changed","from":"1.0","to":"1.1""#,
             r#""kind":"foreign_restart""#,
@@ -244,8 +244,8 @@ mod tests {
             told(&lines),
             [
                 "reset is due and not done, 3 times, budget: the budget is spent",
-                "attempt 019c2a6f3e0: reset waits for a person to release it until 2026-02-04T10:00:00.000Z",
-                "ana released attempt 019c2a6f3e0: agreed",
+                "attempt 19c27e14280: reset waits for a person to release it until 2026-02-04T10:00:00.000Z",
+                "ana released attempt 19c27e14280: agreed",
                 "a person must scan the QR code, by 09:03:00",
                 "version 1.0 -> 1.1",
                 "the service was restarted by somebody else",
