@@ -5,6 +5,7 @@
 
 pub mod clock;
 mod journal;
+mod orders;
 mod reload;
 mod signals;
 
@@ -18,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Problem, Settings, Target};
+use crate::config::{Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
@@ -30,6 +31,7 @@ use crate::store::{Answer, Store, StoreError};
 use crate::{metrics, source, web};
 
 use clock::Clock;
+use orders::Orders;
 use reload::Reloads;
 use signals::{Signals, Wish};
 
@@ -125,6 +127,9 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
+    let (orders_in, orders) = Orders::open();
+    let (token, token_seen) = watch::channel(settings.server.token.clone());
+    let denials = web::Denials::default();
     let mut turn = Turn {
         watchdog,
         store,
@@ -135,6 +140,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         notify,
         snapshots,
         reloads: Reloads::new(load, &settings, now.wall),
+        orders,
+        token,
         clock: Arc::clone(&clock),
         audience,
         ledger_fault: String::new(),
@@ -146,7 +153,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         snapshot,
         ready: ready.clone(),
         reload: reload_orders,
-        render_metrics: metrics_renderer(&turn),
+        orders: orders_in,
+        token: token_seen,
+        denials: denials.clone(),
+        render_metrics: metrics_renderer(&turn, denials),
         clock: wall,
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
@@ -183,6 +193,9 @@ struct Turn {
     dropped: watch::Sender<BTreeMap<&'static str, u64>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     reloads: Reloads,
+    orders: Orders,
+    /// What orders must carry.
+    token: watch::Sender<Option<Secret>>,
     clock: Clock,
     audience: Option<Audience>,
     /// Why the ledger last could not be written.
@@ -207,6 +220,7 @@ impl Turn {
             self.meet_deadline();
             self.carry_out();
             self.publish();
+            let idle = self.idle();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -224,13 +238,17 @@ impl Turn {
                     let now = (self.clock)();
                     self.handle(now, Input::StepEnded(answer.attempt, answer.number, answer.end));
                 }
+                (id, command) = self.orders.next() => {
+                    let now = (self.clock)();
+                    self.handle(now, Input::Commanded(id, command));
+                }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
                     for (target, sample) in batch.drain(..) {
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }
-                () = tokio::time::sleep(self.idle()) => {}
+                () = tokio::time::sleep(idle) => {}
             }
         }
     }
@@ -253,7 +271,7 @@ impl Turn {
                 Output::Poll(target, ask) => self.sources.ask(&target, ask),
                 Output::Record(seq, entry) => self.record(seq, entry),
                 Output::Run(order) => self.remedies.run(order),
-                Output::Answer(..) => {}
+                Output::Answer(id, answer) => self.orders.answer(id, answer),
                 Output::Announce(event) => {
                     let now = (self.clock)();
                     journal::write(now.wall, &event, &self.ledger_fault);
@@ -290,6 +308,7 @@ impl Turn {
         self.remedies.replace(settings.targets.clone());
         self.notify.replace(settings.notifiers.clone(), qr_pages(&settings));
         self.sources.replace(settings.targets);
+        self.token.send_replace(settings.server.token);
         self.handle(now, Input::PolicyChanged(settings.policy));
         Ok(web::ReloadDone { targets, needs_restart })
     }
@@ -343,13 +362,15 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 }
 
 /// Joins the engine's snapshot and the shell's own counts for `/metrics`.
-fn metrics_renderer(turn: &Turn) -> RenderMetrics {
-    let (dropped, reload) = (turn.dropped.subscribe(), turn.reloads.report());
+fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
+    let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
             reload: *reload.borrow(),
             dropped: dropped.borrow().clone(),
+            denials: denials.counts(),
+            notifications: notified.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

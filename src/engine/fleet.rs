@@ -107,7 +107,14 @@ impl Fleet {
     /// A remedy waits as long as those that turned bad together with this target stay bad: one that destroys without an end, for a
     /// reset of each would need a person with a phone for each, and mend nothing.
     #[must_use]
-    pub fn storm_for(&self, now: Moment, id: &TargetId, health: Health, destroys: bool, policy: &Policy) -> Option<String> {
+    pub fn storm_for(
+        &self,
+        now: Moment,
+        id: &TargetId,
+        health: Health,
+        destroys: bool,
+        policy: &Policy,
+    ) -> Option<String> {
         let (bad, well) = (self.recent.len(), self.well);
         if self.held && self.over.is_none() {
             return Some(super::care::guard::in_storm(count(bad), well, policy.together));

@@ -97,7 +97,14 @@ pub enum Next {
 impl Run {
     /// Begins an attempt.
     #[must_use]
-    pub fn new(id: AttemptId, target: TargetId, what: (Remedy, bool), cause: Arc<Cause>, plan: Arc<Plan>, now: Moment) -> Self {
+    pub fn new(
+        id: AttemptId,
+        target: TargetId,
+        what: (Remedy, bool),
+        cause: Arc<Cause>,
+        plan: Arc<Plan>,
+        now: Moment,
+    ) -> Self {
         let (remedy, destroys) = what;
         Self {
             id,

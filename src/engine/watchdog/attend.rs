@@ -172,7 +172,11 @@ impl Watchdog {
         let group = Arc::clone(&subject.watch.group);
         let is_quiet = subject.is_quiet(now);
         subject.changed();
-        if holds { self.handing_off.insert(id.clone(), group) } else { self.handing_off.remove(id) };
+        if holds {
+            self.handing_off.insert(id.clone(), group)
+        } else {
+            self.handing_off.remove(id)
+        };
         let Some((news, view)) = news.zip(view) else { return };
         // At night a person is asked once, not again and again.
         if news == ScanNews::Reminder && is_quiet {
@@ -389,9 +393,11 @@ impl Watchdog {
         if let Some(incident) = &wanted.incident {
             subject.care.uncall(incident.id);
         }
-        let released = subject.care.proposal.take().filter(|proposed| {
-            proposed.released_by.is_some() && proposed.view.remedy == wanted.remedy
-        });
+        let released = subject
+            .care
+            .proposal
+            .take()
+            .filter(|proposed| proposed.released_by.is_some() && proposed.view.remedy == wanted.remedy);
         let by = released.as_ref().and_then(|proposed| proposed.released_by.clone());
         let attempt = released.map(|proposed| proposed.view.attempt);
         let cause = cause_of(wanted.incident.as_ref(), by);

@@ -134,12 +134,7 @@ fn paused(pause: &mut Option<Pause>, command: &OperatorCommand, now: Moment) {
     }
 }
 
-fn fold_attempt(
-    entry: &LedgerEntry,
-    memory: &mut Memory,
-    attempts: &mut BTreeMap<AttemptId, Unfinished>,
-    now: Moment,
-) {
+fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMap<AttemptId, Unfinished>, now: Moment) {
     if let Fact::Intended { attempt, incident, pattern, remedy, destroys, plan, reason, by } = &entry.fact {
         let (reason, by) = (reason.clone(), by.clone());
         let view = AttemptView {
