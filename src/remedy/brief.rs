@@ -146,7 +146,6 @@ mod tests {
     fn brief(reason: &str) -> Brief {
         let cause = Cause { incident: None, pattern: Some(Pattern::StateLoop), reason: reason.to_owned(), by: None };
         let order = StepOrder {
-            number: 1,
             attempt: AttemptId(1),
             target: TargetId::new("shop").unwrap(),
             remedy: Remedy::Restart,

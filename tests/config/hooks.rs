@@ -16,6 +16,7 @@ const fn secs(secs: u64) -> Duration {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one file, and all that it says")]
 fn every_key_of_a_hook_arrives() {
     let folder = tempfile::tempdir().unwrap();
     let ca = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";

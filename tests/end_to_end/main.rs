@@ -118,7 +118,7 @@ fn free_address() -> SocketAddr {
     let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
     let address = || {
         let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        SocketAddr::from(([127, 0, 0, 1], 20_000 + u16::try_from(number).expect("below 10000")))
+        SocketAddr::from(([127, 0, 0, 1], u16::try_from(number.saturating_add(20_000)).expect("below 30000")))
     };
     std::iter::repeat_with(address).take(10_000).find(is_free).expect("a free port")
 }

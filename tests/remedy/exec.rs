@@ -167,7 +167,8 @@ async fn a_program_gets_the_event_and_a_small_environment() {
     assert_eq!(event["data"]["incident"], 7);
 
     let text = std::fs::read_to_string(seen.with_extension("env")).unwrap();
-    let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL=")).collect();
+    let mut lines: Vec<&str> =
+        text.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL=")).collect();
     assert_eq!(lines.remove(0), "/");
     lines.retain(|line| !line.starts_with("PWD=") && !line.starts_with("OLDPWD="));
     lines.sort_unstable();

@@ -83,8 +83,7 @@ impl Bench {
 
     fn runs(&self) -> Vec<String> {
         let Ok(entries) = self.path("runs").read_dir() else { return Vec::new() };
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

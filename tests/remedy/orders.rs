@@ -91,11 +91,8 @@ async fn the_world_is_the_first_line_that_is_said() {
 async fn orders_under_way_go_on_with_what_they_began_with() {
     let mut bench = Bench::exec(sh(""));
     let (begun, go) = (bench.path("begun"), bench.path("go"));
-    let script = format!(
-        "touch {}; while [ ! -e {} ]; do sleep 0.02; done; echo as it was",
-        begun.display(),
-        go.display()
-    );
+    let script =
+        format!("touch {}; while [ ! -e {} ]; do sleep 0.02; done; echo as it was", begun.display(), go.display());
     bench.remedies.replace(crate::targets(single(exec(&script))));
     bench.remedies.run(order(Act::Do));
     while !begun.exists() {

@@ -20,11 +20,8 @@ fn stepwise(resume: Resume) -> Play {
         leaves_running,
         takes: Duration::from_mins(1),
     };
-    let steps = vec![
-        step("stop", false, true, false),
-        step("wipe", true, false, false),
-        step("start", false, false, true),
-    ];
+    let steps =
+        vec![step("stop", false, true, false), step("wipe", true, false, false), step("start", false, false, true)];
     let plan = Arc::new(Plan { steps, within: Duration::from_mins(10), mark: 7, has_look: false });
     play(Limits::default(), Watch { mode: Mode::Act, plans: [(Remedy::Reset, plan)].into(), ..Watch::default() })
 }

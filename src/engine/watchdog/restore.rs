@@ -238,11 +238,8 @@ impl Watchdog {
     }
 
     fn close_attempt(&mut self, now: Moment, view: AttemptView, is_touched: bool, why: &str) {
-        let (end, outcome) = if is_touched {
-            (RunEnd::Interrupted, Outcome::Interrupted)
-        } else {
-            (RunEnd::Aborted, Outcome::Aborted)
-        };
+        let (end, outcome) =
+            if is_touched { (RunEnd::Interrupted, Outcome::Interrupted) } else { (RunEnd::Aborted, Outcome::Aborted) };
         let (id, note) = (view.target.clone(), Some(Word::new(why)));
         let (attempt, incident) = (view.id, view.cause.incident);
         let ended = Fact::RunEnded { attempt, incident, end, spent: is_touched, note: note.clone() };
