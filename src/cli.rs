@@ -8,6 +8,7 @@ mod demo;
 mod dialects;
 mod health;
 mod history;
+mod operate;
 mod print;
 mod probe;
 mod replay;
@@ -16,6 +17,7 @@ mod site;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -35,8 +37,9 @@ enum Outcome {
 /// How something is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Words for people.
+    /// Words for people. An empty variable in the environment means the default, as one that is not set.
     #[default]
+    #[value(alias = "", help = "Words for people")]
     Text,
     /// JSON for programs.
     Json,
@@ -45,13 +48,14 @@ enum Format {
 /// Watches WhatsApp sessions, names what is wrong with evidence, and exports Prometheus metrics.
 ///
 /// It stands beside a self-hosted session service (whatsapp-web.js, Baileys, WAHA, Evolution API and others) or a WasenderAPI
-/// account, asks each session how it is, and says what fails, why it believes so, and which remedy fits. This version observes
-/// only: it never restarts or resets anything.
+/// account, asks each session how it is, and says what fails, why it believes so, and which remedy fits. It acts only where
+/// its configuration says so, within budgets, the gentlest remedy first; a person can pause it, release what it proposes, and order
+/// a restart or a reset.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Cli {
     /// What is logged to standard error: a level, or levels by module (`info`, `wa_watchdog=debug`).
-    #[arg(long, global = true, env = "WA_WATCHDOG_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = "WA_WATCHDOG_LOG", default_value = LOG_DEFAULT, value_parser = log_filter, value_name = "FILTER")]
     log: String,
     /// How it is logged.
     #[arg(long, global = true, env = "WA_WATCHDOG_LOG_FORMAT", value_enum, default_value = "text")]
@@ -66,6 +70,8 @@ const EXAMPLES: &str = "Examples:
   wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
   wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
   wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
+  wa-watchdog explain shop                                     what is believed, why, what was done, and what waits for you
+  wa-watchdog pause --all --reason deploy --for 30min          let it watch and do nothing for a while
 
 Exit codes: 0 well, 1 not well, 2 wrong use or bad configuration.";
 
@@ -77,10 +83,26 @@ enum Command {
     Status(watch::StatusArgs),
     Explain(watch::ExplainArgs),
     History(history::Args),
+    Pause(operate::PauseArgs),
+    Resume(operate::ResumeArgs),
+    Approve(operate::ApproveArgs),
+    Ack(operate::AckArgs),
+    Reconnect(operate::ReconnectArgs),
+    Restart(operate::RestartArgs),
+    Reset(operate::ResetArgs),
     Replay(replay::Args),
     Dialects(dialects::Args),
     Demo(demo::Args),
     Healthcheck(health::Args),
+}
+
+/// What is logged when nobody says.
+const LOG_DEFAULT: &str = "info";
+
+/// Takes an empty filter for the default: a variable that is set to nothing, as Compose files do it, says nothing.
+#[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
+fn log_filter(text: &str) -> Result<String, Infallible> {
+    Ok(String::from(if text.trim().is_empty() { LOG_DEFAULT } else { text }))
 }
 
 /// Parses the command line, runs the command, and returns its exit code.
@@ -110,6 +132,13 @@ pub fn main() -> ExitCode {
         Command::Status(args) => watch::status(&args),
         Command::Explain(args) => watch::explain(&args),
         Command::History(args) => history::run(&args, &env),
+        Command::Pause(args) => operate::pause(&args, &env),
+        Command::Resume(args) => operate::resume(&args, &env),
+        Command::Approve(args) => operate::approve(&args, &env),
+        Command::Ack(args) => operate::ack(&args, &env),
+        Command::Reconnect(args) => operate::reconnect(&args, &env),
+        Command::Restart(args) => operate::restart(&args, &env),
+        Command::Reset(args) => operate::reset(&args, &env),
         Command::Replay(args) => replay::run(&args, &env),
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),

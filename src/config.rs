@@ -172,7 +172,6 @@ impl Settings {
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let pairs = [
             ("server.listen", self.server.listen != new.server.listen),
-            ("server.token", self.server.token != new.server.token),
             ("store.path", self.store.path != new.store.path),
             ("store.keep", self.store.keep != new.store.keep),
         ];

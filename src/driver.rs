@@ -5,10 +5,12 @@
 
 pub mod clock;
 mod journal;
+mod orders;
 mod reload;
 mod signals;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +19,19 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Problem, Settings};
+use crate::config::{Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
-use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Watchdog};
+use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
 use crate::http::Http;
+use crate::notify::Notify;
+use crate::remedy::{self, Remedies};
 use crate::source::Sources;
 use crate::store::{Answer, Store, StoreError};
 use crate::{metrics, source, web};
 
 use clock::Clock;
+use orders::Orders;
 use reload::Reloads;
 use signals::{Signals, Wish};
 
@@ -93,21 +98,50 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let mut signals = Signals::listen().map_err(DriverError::Signals)?;
     let tracker = TaskTracker::new();
     let (samples_in, samples) = mpsc::channel(source::fleet::QUEUE_MAX);
+    let (hook_answers, hooks) = mpsc::channel(remedy::QUEUE_MAX);
     let http = Http::new().map_err(DriverError::Http)?;
     warn_of_missing_roots(&http, &settings);
+    let wall: Arc<dyn Fn() -> Wall + Send + Sync> = {
+        let clock = Arc::clone(&clock);
+        Arc::new(move || clock().wall)
+    };
+    let remedies = Remedies::new(
+        settings.targets.clone(),
+        http.clone(),
+        Some(run_files(&settings)),
+        Arc::clone(&wall),
+        hook_answers,
+        tracker.clone(),
+    );
+    let notify = Notify::new(
+        settings.notifiers.clone(),
+        qr_pages(&settings),
+        http.clone(),
+        Arc::clone(&wall),
+        tracker.clone(),
+        stop.clone(),
+    );
     let sources = Sources::new(settings.targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let now = clock();
     let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
+    let (orders_in, orders) = Orders::open();
+    let (token, token_seen) = watch::channel(settings.server.token.clone());
+    let denials = web::Denials::default();
     let mut turn = Turn {
         watchdog,
         store,
         dropped: watch::Sender::new(sources.dropped()),
+        notified: watch::Sender::new(BTreeMap::new()),
         sources,
+        remedies,
+        notify,
         snapshots,
         reloads: Reloads::new(load, &settings, now.wall),
+        orders,
+        token,
         clock: Arc::clone(&clock),
         audience,
         ledger_fault: String::new(),
@@ -119,13 +153,16 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         snapshot,
         ready: ready.clone(),
         reload: reload_orders,
-        render_metrics: metrics_renderer(&turn),
-        clock: Arc::new(move || clock().wall),
+        orders: orders_in,
+        token: token_seen,
+        denials: denials.clone(),
+        render_metrics: metrics_renderer(&turn, denials),
+        clock: wall,
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
-    turn.run(&mut signals, samples, &mut answers, reload_queue, &stop).await;
+    turn.run(&mut signals, samples, &mut answers, hooks, reload_queue, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -148,10 +185,17 @@ struct Turn {
     watchdog: Watchdog,
     store: Store,
     sources: Sources,
+    remedies: Remedies,
+    notify: Notify,
+    /// What became of notifications, as of the newest snapshot.
+    notified: watch::Sender<BTreeMap<String, [u64; 3]>>,
     /// What the sources dropped, as of the newest snapshot.
     dropped: watch::Sender<BTreeMap<&'static str, u64>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     reloads: Reloads,
+    orders: Orders,
+    /// What orders must carry.
+    token: watch::Sender<Option<Secret>>,
     clock: Clock,
     audience: Option<Audience>,
     /// Why the ledger last could not be written.
@@ -167,6 +211,7 @@ impl Turn {
         signals: &mut Signals,
         mut samples: mpsc::Receiver<(TargetId, Sample)>,
         answers: &mut mpsc::Receiver<Answer>,
+        mut hooks: mpsc::Receiver<remedy::Answer>,
         mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
         stop: &CancellationToken,
     ) {
@@ -175,6 +220,7 @@ impl Turn {
             self.meet_deadline();
             self.carry_out();
             self.publish();
+            let idle = self.idle();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -188,13 +234,21 @@ impl Turn {
                     // Whoever asked may be gone; the reload happened all the same.
                     drop(order.answer.send(done));
                 }
+                Some(answer) = hooks.recv() => {
+                    let now = (self.clock)();
+                    self.handle(now, Input::StepEnded(answer.attempt, answer.number, answer.end));
+                }
+                (id, command) = self.orders.next() => {
+                    let now = (self.clock)();
+                    self.handle(now, Input::Commanded(id, command));
+                }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
                     for (target, sample) in batch.drain(..) {
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }
-                () = tokio::time::sleep(self.idle()) => {}
+                () = tokio::time::sleep(idle) => {}
             }
         }
     }
@@ -216,10 +270,12 @@ impl Turn {
             match order {
                 Output::Poll(target, ask) => self.sources.ask(&target, ask),
                 Output::Record(seq, entry) => self.record(seq, entry),
-                Output::Run(_) | Output::Answer(..) => {}
+                Output::Run(order) => self.remedies.run(order),
+                Output::Answer(id, answer) => self.orders.answer(id, answer),
                 Output::Announce(event) => {
                     let now = (self.clock)();
                     journal::write(now.wall, &event, &self.ledger_fault);
+                    self.notify.tell(now.wall, &event);
                     if let Some(audience) = &mut self.audience {
                         audience(now, &event);
                     }
@@ -249,7 +305,10 @@ impl Turn {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
         let targets = settings.targets.len();
+        self.remedies.replace(settings.targets.clone());
+        self.notify.replace(settings.notifiers.clone(), qr_pages(&settings));
         self.sources.replace(settings.targets);
+        self.token.send_replace(settings.server.token);
         self.handle(now, Input::PolicyChanged(settings.policy));
         Ok(web::ReloadDone { targets, needs_restart })
     }
@@ -259,6 +318,7 @@ impl Turn {
         let age = now.since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
             self.dropped.send_replace(self.sources.dropped());
+            self.notified.send_replace(notified(&self.notify));
             self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
             self.is_stale = false;
             self.published = now;
@@ -275,6 +335,25 @@ impl Turn {
     }
 }
 
+/// Where run files lie: beside the ledger, because they matter as long as it does.
+fn run_files(settings: &Settings) -> PathBuf {
+    let mut name = settings.store.path.clone().into_os_string();
+    name.push(".runs");
+    name.into()
+}
+
+/// The pages on which a person scans.
+fn qr_pages(settings: &Settings) -> BTreeMap<TargetId, String> {
+    let page = |(id, target): (&TargetId, &Arc<Target>)| Some((id.clone(), target.qr_page.clone()?));
+    settings.targets.iter().filter_map(page).collect()
+}
+
+/// What became of the events of each notifier: sent, failed, dropped.
+fn notified(notify: &Notify) -> BTreeMap<String, [u64; 3]> {
+    let counts = notify.counts().into_iter();
+    counts.map(|(name, counts)| (name, [counts.sent, counts.failed, counts.dropped])).collect()
+}
+
 fn warn_of_missing_roots(http: &Http, settings: &Settings) {
     let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"));
     if let Some(missing) = http.no_roots().filter(|_| needs_roots) {
@@ -283,13 +362,15 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 }
 
 /// Joins the engine's snapshot and the shell's own counts for `/metrics`.
-fn metrics_renderer(turn: &Turn) -> RenderMetrics {
-    let (dropped, reload) = (turn.dropped.subscribe(), turn.reloads.report());
+fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
+    let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
             reload: *reload.borrow(),
             dropped: dropped.borrow().clone(),
+            denials: denials.counts(),
+            notifications: notified.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

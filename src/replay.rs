@@ -103,12 +103,10 @@ pub fn replay(
     let mut beside = options.instead.as_ref().map(|_| player(options.beside.as_ref())).transpose()?;
     let mut player = player(options.instead.as_ref())?;
     while lines.advance()? {
-        let outcome = serde_json::from_str(lines.line())
-            .map_err(Wrong::from)
-            .and_then(|seen| {
-                beside.as_mut().map_or(Ok(()), |beside| beside.play(&seen, &mut |_| {}))?;
-                player.play(&seen, &mut |line| out(News::Line(line)))
-            });
+        let outcome = serde_json::from_str(lines.line()).map_err(Wrong::from).and_then(|seen| {
+            beside.as_mut().map_or(Ok(()), |beside| beside.play(&seen, &mut |_| {}))?;
+            player.play(&seen, &mut |line| out(News::Line(line)))
+        });
         outcome.map_err(|wrong| lines.fault(wrong))?;
         if lines.so_far().lines.is_multiple_of(PROGRESS_LINES) {
             out(News::Progress(lines.so_far()));
@@ -127,7 +125,11 @@ fn header(line: &str, instead: Option<&Thresholds>) -> Result<BTreeMap<TargetId,
     header.targets.iter().map(|(name, keys)| target(name, keys, instead)).collect()
 }
 
-fn target(name: &str, keys: &wire::TargetKeys, instead: Option<&Thresholds>) -> Result<(TargetId, RecordingTarget), Wrong> {
+fn target(
+    name: &str,
+    keys: &wire::TargetKeys,
+    instead: Option<&Thresholds>,
+) -> Result<(TargetId, RecordingTarget), Wrong> {
     let id = TargetId::new(name).map_err(|error| Wrong::BadTarget(error.to_string()))?;
     let problems = |problems: Vec<Problem>| Wrong::BadTarget(format!("target {name}: {}", in_words(&problems)));
     let Some(thresholds) = instead else {

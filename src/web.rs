@@ -2,32 +2,50 @@
 //!
 //! | route | method | answers |
 //! |---|---|---|
-//! | `/` | GET | a page with the numbers of the fleet and a link to every other route |
+//! | `/` | GET | a page with the numbers of the fleet, what waits for a person, and a link to every other route |
 //! | `/metrics` | GET | every metric, Prometheus text format 0.0.4 |
 //! | `/-/healthy` | GET | 200 while the watchdog's loop turns; 503 when its last snapshot is older than [`SNAPSHOT_AGE_MAX`] |
 //! | `/-/ready` | GET | 503 until the driver opens the [`Readiness`] latch, then 200 for good |
 //! | `/-/reload` | POST | asks the driver to read the configuration anew: 200, or 400 with every problem and the old one kept |
 //! | `/api/v1/status` | GET | version, times, and the fleet in numbers |
 //! | `/api/v1/targets` | GET | every target in short |
-//! | `/api/v1/targets/NAME` | GET | all that is known of one target |
+//! | `/api/v1/targets/NAME` | GET | all that is known of one target, what was done for it and what may be done next |
 //! | `/api/v1/incidents` | GET | incidents, newest first; `?target=NAME`, `?open=true` or `false`, `?limit=N` |
+//! | `/api/v1/attempts` | GET | attempts with their steps, newest first; `?target=NAME`, `?limit=N` |
+//! | `/api/v1/targets/NAME/pause` | POST | it only watches and tells; `"for": "2h"`, or `"until"` a time, or until it is resumed |
+//! | `/api/v1/targets/NAME/resume` | POST | ends that pause |
+//! | `/api/v1/targets/NAME/approve` | POST | releases the attempt that waits under the number `"attempt"`, and no other |
+//! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
+//! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
+//! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
+//!
+//! The body of an order is a JSON object with `"reason"` and `"who"`, which go into the ledger; a key that means nothing is a 400.
+//! An order that counts is answered 200, or 202 where it begins an attempt; one that is refused 409, with why.
 //!
 //! HEAD is answered wherever GET is. An error is JSON, `{"error": …, "hint": …}`: 404 for an unknown route or name, 405 with
-//! `Allow` for a wrong method, 400 for a query that is not understood (`/`, `/metrics` and the health routes take no notice
+//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query that is not understood (`/`, `/metrics` and the health routes take no notice
 //! of a query), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
 //! or 431. Every answer says `nosniff` and `no-store`. Readiness and health speak about the watchdog, never about a session:
 //! else an orchestrator would restart the sidecar for a fault of its neighbour.
 //!
-//! Reading is open to whoever reaches the port: a snapshot holds no secret. Commanding is not, see [`ReloadOrder`].
+//! Reading is open to whoever reaches the port: a snapshot holds no secret. Ordering is not. With a token every order must carry
+//! it, `Authorization: Bearer TOKEN`, on every listener; it is read anew from its file at each order and compared in constant
+//! time. Without one orders are taken only on a loopback listener. Either way one on a loopback listener must be addressed to
+//! loopback, and none may come from a foreign web page. What has not the right to order is answered 403 (from the wrong place),
+//! 401 (without the token), 429 (too often without it) or 503 (the token cannot be read), and counted in [`Denials`].
 
 mod api;
-mod command;
+mod attempts;
+mod body;
 mod health;
+mod order;
 mod page;
 mod query;
+mod reload;
 mod reply;
 mod route;
 mod server;
+mod warden;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,11 +53,14 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use crate::config::Secret;
+use crate::engine::command::{CommandAnswer, OperatorCommand};
 use crate::engine::moment::Wall;
 use crate::engine::snapshot::Snapshot;
 
 pub use health::Readiness;
 pub use server::serve;
+pub use warden::Denials;
 
 /// Longest head of a request, in bytes; longer ones are answered 431.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -59,6 +80,13 @@ pub const CONNECTION_AGE_MAX: Duration = Duration::from_mins(2);
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
 /// How long the driver may take to answer a reload.
 pub const RELOAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long the driver may take to answer an order: it waits for the ledger's disk.
+pub const ORDER_WITHIN: Duration = Duration::from_secs(10);
+/// Longest pause with an end.
+pub const PAUSE_MAX: Duration = Duration::from_hours(366 * 24);
+/// Most requests without the right token that are told so within one second; the others are answered 429. Bounds what they write
+/// into the log. No limit on requests makes a short token safe: use a long random one.
+pub const WRONG_TOKENS_MAX: u32 = 5;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
 /// nothing happens.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
@@ -74,16 +102,29 @@ pub struct State {
     pub ready: Readiness,
     /// Where reloads are ordered.
     pub reload: mpsc::Sender<ReloadOrder>,
+    /// Where everything else is ordered; bounded by whoever makes it.
+    pub orders: mpsc::Sender<Order>,
+    /// What orders must carry; a reload of the configuration may change it.
+    pub token: watch::Receiver<Option<Secret>>,
+    /// Counts the orders that nobody had the right to give.
+    pub denials: Denials,
     /// Writes a snapshot's metrics; a closure, because metrics and this module do not know each other.
     pub render_metrics: Arc<dyn Fn(&Snapshot) -> String + Send + Sync>,
     /// Reads the wall clock.
     pub clock: Arc<dyn Fn() -> Wall + Send + Sync>,
 }
 
+/// An order of a person.
+#[derive(Debug)]
+pub struct Order {
+    /// What is ordered.
+    pub command: OperatorCommand,
+    /// Where the driver says what came of it. Dropped unanswered it counts as given up. Whoever ordered may be gone; the order
+    /// counts all the same.
+    pub answer: oneshot::Sender<CommandAnswer>,
+}
+
 /// An order to read the configuration anew.
-///
-/// Taken over HTTP only on a loopback listener, by a request that is addressed to loopback and comes from no foreign web page:
-/// there are no operator tokens that would make more than that safe.
 #[derive(Debug)]
 pub struct ReloadOrder {
     /// Where the driver says what came of it: done, or every problem in words. Dropped unanswered it counts as failed.
@@ -106,11 +147,12 @@ struct Desk {
     /// Whether only this machine can reach the listener.
     loopback_only: bool,
     renders: Arc<Semaphore>,
+    gate: warden::Gate,
 }
 
 impl Desk {
     fn new(state: State, loopback_only: bool) -> Self {
-        Self { state, loopback_only, renders: Arc::new(Semaphore::new(RENDERS_MAX)) }
+        Self { state, loopback_only, renders: Arc::new(Semaphore::new(RENDERS_MAX)), gate: warden::Gate::default() }
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -12,7 +12,9 @@ use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::policy::{FleetLimits, Limits, TOGETHER, Watch};
 use wa_watchdog::engine::refusal::Refusal;
 use wa_watchdog::engine::{TargetId, Wall};
-use wa_watchdog::replay::{Difference, LINE_BYTES_MAX, Line, News, Options, PROGRESS_LINES, Replayed, Summary, Thresholds, replay};
+use wa_watchdog::replay::{
+    Difference, LINE_BYTES_MAX, Line, News, Options, PROGRESS_LINES, Replayed, Summary, Thresholds, replay,
+};
 
 const GOOD: &str = r#""poll":{"status":200,"body":{"connected":true,"hasQR":false}}"#;
 const REFUSED: &str = r#""poll":{"error":"connection_refused"}"#;
@@ -146,7 +148,11 @@ fn what_is_due_and_refused_is_told_with_its_reason() {
     let told = told(&recording.text, &Options::default());
     assert_eq!(told.summary.remedies, BTreeMap::from([(Remedy::Restart, 3)]));
     assert_eq!(told.summary.refused.get(&Refusal::Budget), Some(&1), "{}", told.text);
-    assert!(told.text.contains("shop  restart refused, budget: the budget is spent: 3 of 3 attempts in 1 d\n"), "{}", told.text);
+    assert!(
+        told.text.contains("shop  restart refused, budget: the budget is spent: 3 of 3 attempts in 1 d\n"),
+        "{}",
+        told.text
+    );
 }
 
 #[test]
@@ -161,7 +167,7 @@ fn another_policy_is_compared_with_the_one_before() {
     let mut text = Vec::new();
     Line::Difference(difference).write_text(None, &mut text).expect("memory takes it");
     insta::assert_snapshot!(String::from_utf8(text).expect("text"), @r"
-                              before   after
+                                  before   after
     incidents                          1       0      -1
     open                               1       0      -1
     reconnect                          0       0
@@ -270,8 +276,7 @@ fn told(recording: &str, options: &Options) -> Told {
             lines.push(line);
         }
     };
-    let Replayed { summary, beside } =
-        replay(recording.as_bytes(), "tape", options, &mut keep).expect("well formed");
+    let Replayed { summary, beside } = replay(recording.as_bytes(), "tape", options, &mut keep).expect("well formed");
     lines.push(Line::Summary(summary.clone()));
     let (mut json, mut text) = (Vec::new(), Vec::new());
     for line in &lines {

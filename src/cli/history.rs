@@ -1,5 +1,7 @@
 //! `history`: what the ledger holds.
 
+mod sentences;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -11,17 +13,17 @@ use anyhow::Context;
 use super::site::{Misuse, Site};
 use super::{Format, Outcome, print};
 use crate::driver::clock;
-use crate::engine::ledger::{Fact, LedgerEntry};
-use crate::engine::moment::words;
 use crate::engine::{TargetId, Wall};
 use crate::store::{Query, Reader, Sorting};
+use sentences::Teller;
 
 /// Print what happened, from the ledger; the daemon may be running or not.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog history --config watchdog.toml --since 24h
   wa-watchdog history --ledger /var/lib/wa-watchdog/ledger.db --target shop --kind incident_opened --kind incident_closed
-  wa-watchdog history --since 2026-02-04T00:00:00Z --format json")]
+  wa-watchdog history --target shop --kind intended --kind run_ended --kind verified --kind commanded
+  wa-watchdog history --since 2026-02-04 --format json")]
 pub(super) struct Args {
     #[command(flatten)]
     site: Site,
@@ -34,7 +36,7 @@ pub(super) struct Args {
     /// Only of these kinds.
     #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Vec<String>,
-    /// Only from then on: a span back from now (`24h`), or a time.
+    /// Only from then on: a span back from now (`24h`), a time, or a day in UTC.
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// At most so many, the newest.
@@ -45,7 +47,25 @@ pub(super) struct Args {
     format: Format,
 }
 
-const KINDS: [&str; 5] = ["state_changed", "verdict_changed", "incident_opened", "pattern_changed", "incident_closed"];
+const KINDS: [&str; 17] = [
+    "state_changed",
+    "verdict_changed",
+    "incident_opened",
+    "pattern_changed",
+    "incident_closed",
+    "intended",
+    "step_started",
+    "step_ended",
+    "run_ended",
+    "verified",
+    "refused",
+    "proposed",
+    "commanded",
+    "handed_off",
+    "foreign_restart",
+    "version_changed",
+    "storm",
+];
 
 /// Prints the newest entries, oldest first.
 pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result<Outcome> {
@@ -72,9 +92,14 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     })?;
     let mut out = BufWriter::new(io::stdout().lock());
     let colours = print::colours(&io::stdout());
+    let mut teller = Teller::of(newest.iter().rev());
     for entry in newest.iter().rev() {
         match args.format {
-            Format::Text => writeln!(out, "{}", sentence(entry, colours))?,
+            Format::Text => {
+                if let Some((ink, what)) = teller.tell(entry) {
+                    writeln!(out, "{}  {}  {}", entry.at, whom(&entry.target), print::ink(&what, ink, colours))?;
+                }
+            }
             Format::Json => writeln!(out, "{}", serde_json::to_string(entry)?)?,
         }
     }
@@ -86,34 +111,38 @@ fn when(text: &str, now: Wall) -> Result<Wall, Misuse> {
     let back = |span: Duration| {
         Wall::from_millis(now.millis().saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     };
-    humantime::parse_duration(text).map(back).ok().or_else(|| text.parse().ok()).ok_or_else(|| {
-        Misuse(format!("--since {text:?} is neither a span like 24h nor a time like 2026-02-04T09:00:00Z"))
+    let span = humantime::parse_duration(text).ok().map(back);
+    span.or_else(|| text.parse().ok()).or_else(|| midnight(text)).ok_or_else(|| {
+        Misuse(format!(
+            "--since {text:?} is neither a span like 24h nor a time like 2026-02-04T09:00:00Z nor a day like 2026-02-04"
+        ))
     })
 }
 
-fn sentence(entry: &LedgerEntry, colours: bool) -> String {
-    use print::Ink::{Dim, Green, Red, Yellow};
-    let (ink, what) = match &entry.fact {
-        Fact::StateChanged { from, to, word } => {
-            let from = from.map_or("first seen", |state| state.as_str());
-            let word = word.as_ref().map_or_else(String::new, |word| format!(" (\"{word}\")"));
-            (Dim, format!("{from} -> {to}{word}"))
-        }
-        Fact::VerdictChanged { verdict, pattern, why } => {
-            let pattern = pattern.map_or_else(String::new, |pattern| format!(" {pattern}: {why}"));
-            (Dim, format!("{verdict}{pattern}"))
-        }
-        Fact::IncidentOpened { incident, pattern, remedy, evidence } => {
-            (Red, format!("incident {incident} opened, {pattern}: {} (fits first: {remedy})", evidence.sentence))
-        }
-        Fact::PatternChanged { incident, from, to, remedy, evidence } => {
-            (Yellow, format!("incident {incident} is no {from} but {to}: {} (fits first: {remedy})", evidence.sentence))
-        }
-        Fact::IncidentClosed { incident, pattern, opened, how } => (
-            Green,
-            format!("incident {incident} closed, {pattern} {} after {}", how.as_str(), words(entry.at.since(*opened))),
-        ),
-        _ => (Dim, String::new()),
-    };
-    format!("{}  {}  {}", entry.at, entry.target, print::ink(&what, ink, colours))
+/// Reads a day as its first moment in UTC, the zone in which everything is printed.
+fn midnight(text: &str) -> Option<Wall> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let begin = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Wall::from_millis(begin.timestamp().as_millisecond()))
+}
+
+/// Names the target; `all` where it is about all of them.
+fn whom(target: &TargetId) -> &str {
+    if *target == TargetId::all() { "all" } else { target.as_str() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_span_a_time_or_a_day() {
+        let now: Wall = "2026-02-05T09:00:00Z".parse().unwrap();
+        let since = |text| when(text, now).map(|at| at.to_string()).ok();
+        assert_eq!(since("24h").as_deref(), Some("2026-02-04T09:00:00.000Z"));
+        assert_eq!(since("2026-02-04T10:00:00+01:00").as_deref(), Some("2026-02-04T09:00:00.000Z"));
+        assert_eq!(since("2026-02-04").as_deref(), Some("2026-02-04T00:00:00.000Z"));
+        assert_eq!(since("2026-02-30"), None);
+        assert_eq!(since("yesterday"), None);
+    }
 }

@@ -10,6 +10,8 @@ use crate::engine::moment::words;
 use crate::engine::{TargetId, Wall};
 
 /// Show every session of a running watchdog, worst first; exit code 1 if one fails.
+///
+/// MODE says what it may do about a session, or that it is paused; PENDING what runs, waits for a person or is held back.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog status
@@ -22,7 +24,8 @@ pub(super) struct StatusArgs {
     format: Format,
 }
 
-/// Explain one session of a running watchdog: its state, what is believed and why, and what would change that.
+/// Explain one session of a running watchdog: its state, what is believed and why, what was done, what waits for a person, and what
+/// would change that.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:
   wa-watchdog explain shop")]
@@ -38,7 +41,7 @@ pub(super) struct ExplainArgs {
 
 /// The name of a target, checked before it stands in a path.
 #[derive(Clone, Debug)]
-struct TargetName(TargetId);
+pub(super) struct TargetName(pub(super) TargetId);
 
 impl std::str::FromStr for TargetName {
     type Err = crate::engine::target::BadName;
@@ -52,6 +55,8 @@ impl std::str::FromStr for TargetName {
 #[derive(Debug, Deserialize)]
 struct Listing {
     at: Wall,
+    pause: Option<Pause>,
+    storm: bool,
     targets: Vec<Row>,
 }
 
@@ -64,6 +69,17 @@ struct Row {
     pattern: Option<String>,
     evidence: Option<String>,
     missing: Option<String>,
+    mode: String,
+    paused: bool,
+    pending: Option<String>,
+}
+
+/// The pause of all targets.
+#[derive(Debug, Deserialize)]
+struct Pause {
+    who: String,
+    reason: String,
+    until: Option<Wall>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +126,17 @@ fn weight(verdict: &str) -> u8 {
     }
 }
 
+/// What holds for all targets.
+fn weather(listing: &Listing) -> Vec<String> {
+    let pause = listing.pause.as_ref().map(|Pause { who, reason, until }| {
+        let until = until.map_or_else(|| String::from("until it is resumed"), |until| format!("until {until}"));
+        format!("all targets are paused by {who} {until}: {reason}")
+    });
+    let storm =
+        listing.storm.then(|| String::from("a storm is on: many targets turned bad together, so nothing is done"));
+    pause.into_iter().chain(storm).collect()
+}
+
 fn lay_out(listing: &Listing) -> Vec<String> {
     let colours = print::colours(&io::stdout());
     let row = |row: &Row| {
@@ -122,11 +149,13 @@ fn lay_out(listing: &Listing) -> Vec<String> {
             since,
             row.verdict.clone(),
             pattern,
+            if row.paused { String::from("paused") } else { row.mode.clone() },
+            row.pending.clone().unwrap_or_default(),
             row.evidence.clone().or_else(|| row.missing.clone()).unwrap_or_default(),
         ]
     };
     let rows: Vec<Vec<String>> = listing.targets.iter().map(row).collect();
-    let mut lines = print::table(&["TARGET", "STATE", "FOR", "VERDICT", "PATTERN", "WHY"], &rows);
+    let mut lines = print::table(&["TARGET", "STATE", "FOR", "VERDICT", "PATTERN", "MODE", "PENDING", "WHY"], &rows);
     for (line, row) in lines.iter_mut().skip(1).zip(&listing.targets) {
         let ink = match weight(&row.verdict) {
             0 => print::Ink::Red,
@@ -135,5 +164,6 @@ fn lay_out(listing: &Listing) -> Vec<String> {
         };
         *line = print::ink(line, ink, colours);
     }
+    lines.extend(weather(listing).into_iter().map(|line| print::ink(&line, print::Ink::Yellow, colours)));
     lines
 }

@@ -15,8 +15,16 @@ const ATTEMPTS_MAX: u32 = 100;
 pub(super) fn take(root: &mut Section, report: &mut Report) -> FleetLimits {
     let mut limits = FleetLimits::default();
     let Some(mut section) = root.take_section(report, "fleet") else { return limits };
-    let FleetLimits { storm_targets, storm_percent, storm_exit, storm_jitter, attempts, restarts_hourly, resets_daily } =
-        &mut limits;
+    let FleetLimits {
+        storm_targets,
+        storm_percent,
+        storm_holds,
+        storm_exit,
+        storm_jitter,
+        attempts,
+        restarts_hourly,
+        resets_daily,
+    } = &mut limits;
     for (name, count, range) in [
         ("storm_targets", storm_targets, STORM_TARGETS_MIN..=TIMES_MAX),
         ("attempts", attempts, 1..=ATTEMPTS_MAX),
@@ -25,7 +33,7 @@ pub(super) fn take(root: &mut Section, report: &mut Report) -> FleetLimits {
     ] {
         set(count, section.take(name).and_then(|item| item.count(report, range)));
     }
-    for (name, span) in [("storm_exit", storm_exit), ("storm_jitter", storm_jitter)] {
+    for (name, span) in [("storm_holds", storm_holds), ("storm_exit", storm_exit), ("storm_jitter", storm_jitter)] {
         set(span, section.take(name).and_then(|item| item.span(report, SPAN)));
     }
     let (wanted, hint) = ("a share from 1% to 100%", "write it as in \"50%\"");

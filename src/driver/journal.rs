@@ -1,7 +1,7 @@
 //! What the engine announces, as log lines.
 
-use crate::engine::moment::words;
 use crate::engine::incident::IncidentId;
+use crate::engine::moment::words;
 use crate::engine::tell::tell;
 use crate::engine::verdict::Verdict;
 use crate::engine::{Event, TargetId, Wall};

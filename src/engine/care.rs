@@ -57,6 +57,7 @@ pub struct Care {
     shown: VecDeque<Arc<AttemptView>>,
     /// Restarts by somebody else since the watchdog's start.
     pub foreign_restarts: u64,
+    resets_made: BTreeMap<Option<Pattern>, u64>,
     finished: BTreeMap<(Remedy, Option<Pattern>, Outcome), u64>,
     durations: BTreeMap<Remedy, Histogram<6>>,
     refusals: BTreeMap<(Remedy, Refusal), u64>,
@@ -134,11 +135,22 @@ impl Care {
     }
 
     /// Notes that the run of an attempt ended, and begins to follow whether it helps.
-    pub fn run_ended(&mut self, now: Moment, view: AttemptView, end: RunEnd, touched: bool, limits: &Limits) -> Arc<AttemptView> {
+    pub fn run_ended(
+        &mut self,
+        now: Moment,
+        view: AttemptView,
+        end: RunEnd,
+        touched: bool,
+        limits: &Limits,
+    ) -> Arc<AttemptView> {
         let lasted = now.wall.since(view.at);
         self.durations.entry(view.remedy).or_default().observe(&RUN_BUCKETS, lasted);
         let view = Arc::new(AttemptView { ended: Some((now.wall, end)), ..view });
         self.history.note(Past::of(&view, now.stamp(), touched));
+        if touched && view.destroys {
+            let count = self.resets_made.entry(view.cause.pattern).or_default();
+            *count = count.saturating_add(1);
+        }
         if touched {
             self.following = Some(Following::new(&view, end, now.stamp(), &limits.attempt));
             if view.destroys && end != RunEnd::Aborted {

@@ -15,7 +15,8 @@ pub struct CommandId(pub u64);
 /// An order of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorCommand {
-    /// For which target; none means all of them.
+    /// For which target; none means all of them. Not written: an entry of the ledger names its target itself.
+    #[serde(skip)]
     pub target: Option<TargetId>,
     /// Who orders it.
     pub who: Word,

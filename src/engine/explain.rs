@@ -1,19 +1,23 @@
-//! Says in plain words what is believed of a target, why, and what would change it.
+//! Says in plain words what is believed of a target, why, what was done, and what would change it.
+
+mod remedies;
 
 use super::incident::Incident;
+use super::ladder::Remedy;
 use super::moment::{Wall, words};
 use super::pattern::{Lane, Pattern};
-use super::snapshot::TargetView;
+use super::snapshot::{CareView, PauseView, TargetView};
 use super::verdict::Verdict;
 
-/// Explains a target, one line a sentence, most important first.
+/// Explains a target, one line a sentence, most important first; `for_all` is the pause of all targets.
 #[must_use]
-pub fn explain(view: &TargetView, now: Wall) -> Vec<String> {
+pub fn explain(view: &TargetView, for_all: Option<&PauseView>, now: Wall) -> Vec<String> {
     let mut lines = vec![state(view, now)];
     for lane in [Lane::Session, Lane::Memory] {
         lines.extend(believed(view, lane));
     }
-    lines.extend(view.open.iter().map(|incident| done(incident, now)));
+    lines.extend(view.open.iter().map(|incident| opened(view, incident, now)));
+    lines.extend(remedies::tell(view, for_all, now));
     lines.extend(would_change(view));
     lines.push(format!(
         "evidence counts from {} on ({} ago)",
@@ -24,6 +28,12 @@ pub fn explain(view: &TargetView, now: Wall) -> Vec<String> {
         lines.push(format!("the gateway asked to be left alone until {}", until.clock()));
     }
     lines
+}
+
+/// Says in a few words what runs, waits for a person or is held back; none where nothing does.
+#[must_use]
+pub fn pending(care: &CareView) -> Option<String> {
+    remedies::pending(care)
 }
 
 fn state(view: &TargetView, now: Wall) -> String {
@@ -47,9 +57,16 @@ fn believed(view: &TargetView, lane: Lane) -> Option<String> {
     }
 }
 
-fn done(incident: &Incident, now: Wall) -> String {
+fn opened(view: &TargetView, incident: &Incident, now: Wall) -> String {
+    let made = view.care.attempts.iter().filter(|attempt| attempt.cause.incident == Some(incident.id)).count();
+    let done = match (made, incident.remedy) {
+        (0, Remedy::Notify) => String::from("only a person can help"),
+        (0, Remedy::Reconnect | Remedy::Restart | Remedy::Reset) => String::from("nothing was done for it so far"),
+        (1, _) => String::from("1 attempt was made for it"),
+        (n, _) => format!("{n} attempts were made for it"),
+    };
     format!(
-        "incident {} is open since {} ({}); what fits first is {}; nothing was done: this version observes only",
+        "incident {} is open since {} ({}); what fits first is {}; {done}",
         incident.id,
         incident.opened.clock(),
         words(incident.duration(now)),

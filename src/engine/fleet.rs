@@ -44,6 +44,8 @@ pub struct Fleet {
     /// The world was told of it.
     told: bool,
     used: VecDeque<(Stamp, Remedy, bool)>,
+    /// Targets of which it is not known yet whether the last attempt helped.
+    tried: BTreeSet<TargetId>,
 }
 
 impl Fleet {
@@ -102,10 +104,17 @@ impl Fleet {
 
     /// Says why a remedy for a target must wait for a storm; none where it must not.
     ///
-    /// A remedy that destroys waits as long as those that turned bad together with this target are still bad: a reset of each would
-    /// need a person with a phone for each, and mend nothing.
+    /// A remedy waits as long as those that turned bad together with this target stay bad: one that destroys without an end, for a
+    /// reset of each would need a person with a phone for each, and mend nothing.
     #[must_use]
-    pub fn storm_for(&self, now: Moment, id: &TargetId, health: Health, destroys: bool, policy: &Policy) -> Option<String> {
+    pub fn storm_for(
+        &self,
+        now: Moment,
+        id: &TargetId,
+        health: Health,
+        destroys: bool,
+        policy: &Policy,
+    ) -> Option<String> {
         let (bad, well) = (self.recent.len(), self.well);
         if self.held && self.over.is_none() {
             return Some(super::care::guard::in_storm(count(bad), well, policy.together));
@@ -121,8 +130,24 @@ impl Fleet {
         let in_reach = |(other, _): &&(Stamp, TargetId)| *other <= since.after(policy.together);
         let together = [&self.recent, &self.older].map(|set| set.range(first.clone()..).take_while(in_reach).count());
         let together = together.iter().fold(0_usize, |sum, n| sum.saturating_add(*n));
-        (destroys && is_storm(together, well, policy))
-            .then(|| super::care::guard::in_storm(count(together), well, policy.together))
+        if !is_storm(together, well, policy) {
+            return None;
+        }
+        if destroys || since.age(now) < fleet.storm_holds.saturating_add(jitter) {
+            return Some(super::care::guard::in_storm(count(together), well, policy.together));
+        }
+        // Of those that stay bad together one is tried after the other: what does not help the first does not help the next.
+        let other = self.tried.iter().find(|other| *other != id)?;
+        Some(format!("many turned bad together, so one is tried after the other, and now it is {other}"))
+    }
+
+    /// Notes that an attempt was made for a target, and that it is not known yet whether it helped; or that it is.
+    pub fn tries(&mut self, id: &TargetId, is_open: bool) {
+        if is_open {
+            self.tried.insert(id.clone());
+        } else {
+            self.tried.remove(id);
+        }
     }
 
     /// Counts an attempt for the budgets of the fleet.
@@ -237,10 +262,13 @@ mod tests {
         assert_eq!(fleet.follow_storm(at(100), &policy), None);
         assert_eq!(fleet.follow_storm(at(800), &policy), None);
         assert_eq!(fleet.follow_storm(at(930), &policy), None);
-        assert_eq!(fleet.storm_for(at(1000), &id(0), bad, false, &policy), None);
-        assert!(fleet.storm_for(at(1000), &id(0), bad, true, &policy).is_some());
+        assert!(fleet.storm_for(at(1000), &id(0), bad, false, &policy).is_some());
+        assert_eq!(fleet.storm_for(at(3700), &id(0), bad, false, &policy), None);
+        fleet.tries(&id(0), true);
+        assert!(fleet.storm_for(at(3700), &id(1), bad, false, &policy).is_some());
+        assert!(fleet.storm_for(at(3700), &id(0), bad, true, &policy).is_some());
         (1..6).for_each(|n| fleet.turned(&id(n), bad, Health::Well));
-        assert_eq!(fleet.storm_for(at(1000), &id(0), bad, true, &policy), None);
+        assert_eq!(fleet.storm_for(at(3700), &id(0), bad, true, &policy), None);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct FleetLimits {
     pub storm_targets: u32,
     /// … and this share of those that were well, in percent.
     pub storm_percent: u8,
+    /// Those that turned bad together are left alone this long as long as they stay bad together: outages of WhatsApp itself last
+    /// for hours (waha#907), and then a restart of each is worth a try. A reset never is.
+    pub storm_holds: Duration,
     /// How long a storm is waited out after its condition ended.
     pub storm_exit: Duration,
     /// After it targets are released over this time, each at its own place, so that they do not all begin at once.
@@ -472,6 +475,7 @@ impl Default for FleetLimits {
         Self {
             storm_targets: 2,
             storm_percent: 50,
+            storm_holds: mins(30),
             storm_exit: mins(2),
             storm_jitter: mins(1),
             attempts: 3,

@@ -97,7 +97,14 @@ pub enum Next {
 impl Run {
     /// Begins an attempt.
     #[must_use]
-    pub fn new(id: AttemptId, target: TargetId, what: (Remedy, bool), cause: Arc<Cause>, plan: Arc<Plan>, now: Moment) -> Self {
+    pub fn new(
+        id: AttemptId,
+        target: TargetId,
+        what: (Remedy, bool),
+        cause: Arc<Cause>,
+        plan: Arc<Plan>,
+        now: Moment,
+    ) -> Self {
         let (remedy, destroys) = what;
         Self {
             id,
@@ -124,7 +131,7 @@ impl Run {
         }
     }
 
-    /// Takes up an attempt that a crash interrupted, where its plan is still the same. `worlds` is the world that was last seen.
+    /// Takes up an attempt that a crash interrupted, where its plan is still the same. `world` is the one that was last seen.
     #[must_use]
     pub fn resume(mut self, steps: Vec<StepView>, world: Option<Word>, planned: Stamp) -> Self {
         self.began = planned;
@@ -132,7 +139,12 @@ impl Run {
         self.world = world;
         for view in &steps {
             let Some(index) = self.plan.steps.iter().position(|step| step.name == view.step) else { continue };
-            let destroys = self.plan.steps.get(index).is_some_and(|step| step.destroys);
+            let step = self.plan.steps.get(index);
+            let (destroys, starts) = step.map_or((false, false), |step| (step.destroys, step.leaves_running));
+            if starts && view.act == Act::Do {
+                // It may have started anew by our own doing.
+                self.world = None;
+            }
             let place = match (view.act, view.outcome) {
                 (Act::Look | Act::Check, _) => continue,
                 (Act::Do, Some(StepOutcome::Done)) => Place::Done,

@@ -1,6 +1,6 @@
 //! The read model: what metrics, API and page show. Nobody who reads it decides anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub started: Wall,
     /// Every target, by name.
     pub targets: Vec<Arc<TargetView>>,
+    /// The pause of all targets, if one counts.
+    pub pause: Option<PauseView>,
     /// Incidents, open ones and the newest closed ones, newest first.
     pub incidents: Vec<Arc<Incident>>,
     /// All targets taken together.
@@ -118,12 +120,17 @@ pub struct CareView {
     pub needs_person: Option<String>,
     /// How many attempts the budgets have left, for each remedy that has a hook.
     pub budget: BTreeMap<Remedy, u32>,
+    /// Which of these destroy the session.
+    pub destroys: BTreeSet<Remedy>,
     /// Until when nothing is done after the last attempt.
     pub cooldown_until: Option<Wall>,
     /// Resets so far, and how often they were needed.
     pub resets: ResetView,
     /// Restarts by somebody else since the watchdog's start.
     pub foreign_restarts: u64,
+    /// Attempts that destroyed the session since the watchdog's start; those that a person ordered have no pattern.
+    #[serde(skip)]
+    pub resets_made: BTreeMap<Option<Pattern>, u64>,
     /// Attempts that came to an end since the watchdog's start.
     #[serde(skip)]
     pub finished: BTreeMap<(Remedy, Option<Pattern>, Outcome), u64>,
@@ -388,6 +395,26 @@ impl Counts {
             ("unasked", self.unasked),
         ];
         replies.into_iter().chain(Failure::ALL.map(Failure::as_str).into_iter().zip(self.failures))
+    }
+}
+
+impl CareView {
+    /// Returns the attempt that is under way.
+    #[must_use]
+    pub fn under_way(&self) -> Option<&Arc<AttemptView>> {
+        self.attempts.last().filter(|attempt| attempt.ended.is_none())
+    }
+
+    /// Returns what still waits for a person to release it.
+    #[must_use]
+    pub fn unreleased(&self) -> Option<&Arc<Proposal>> {
+        self.proposal.as_ref().filter(|proposal| !proposal.released)
+    }
+
+    /// Tells whether something waits for a person.
+    #[must_use]
+    pub fn wants_person(&self) -> bool {
+        self.needs_person.is_some() || self.hand_off.is_some() || self.unreleased().is_some()
     }
 }
 

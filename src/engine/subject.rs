@@ -245,10 +245,7 @@ impl Subject {
     /// Tells whether anything is to be done about it, or might be.
     #[must_use]
     pub fn needs_care(&self) -> bool {
-        self.session.open.is_some()
-            || self.memory.open.is_some()
-            || self.timeline.scan.is_shown
-            || self.is_attended
+        self.session.open.is_some() || self.memory.open.is_some() || self.timeline.scan.is_shown || self.is_attended
     }
 
     /// Notes when to look at it again although nothing is heard; returns when that was to be so far.
@@ -284,7 +281,11 @@ impl Subject {
     }
 
     fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
-        if is_restarted { self.timeline.disturbed(now) } else { self.timeline.restart(now) }
+        if is_restarted {
+            self.timeline.disturbed(now)
+        } else {
+            self.timeline.restart(now)
+        }
         // What was proven must be proven again.
         (self.session.proven, self.memory.proven) = (0, 0);
         self.changed();

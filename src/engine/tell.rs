@@ -30,7 +30,9 @@ pub fn tell(event: &Event) -> Option<String> {
             let outcome = attempt.outcome.map_or("ended", |outcome| outcome.as_str());
             format!("{} {}{note}", attempt.remedy, outcome.replace('_', " "))
         }
-        Event::Refused(refusal) => format!("{} is due and not done, {}: {}", refusal.remedy, refusal.reason, refusal.why),
+        Event::Refused(refusal) => {
+            format!("{} is due and not done, {}: {}", refusal.remedy, refusal.reason, refusal.why)
+        }
         Event::Scan(hand_off, news) => scan(hand_off, *news),
         Event::NeedsPerson { why, .. } => format!("a person must look: {why}"),
         Event::ForeignRestart { .. } => String::from("the service was restarted by somebody else"),
@@ -65,7 +67,9 @@ pub fn commanded(command: &OperatorCommand) -> String {
     format!("{who} {ordered}: {reason}")
 }
 
-fn last_step(attempt: &AttemptView) -> String {
+/// Tells the newest act of an attempt.
+#[must_use]
+pub fn last_step(attempt: &AttemptView) -> String {
     let Some(step) = attempt.steps.last() else { return String::from("no step yet") };
     let note = step.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
     let outcome = step.outcome.map_or("begins", StepOutcome::as_str);

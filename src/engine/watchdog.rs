@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{AttemptId, AttemptView, StepEnd, StepOrder};
+use super::care::Pause;
 use super::command::{CommandAnswer, CommandId, OperatorCommand};
 use super::fleet::{Fleet, Health};
 use super::incident::{Incident, IncidentId};
 use super::ledger::{Fact, LedgerEntry, ScanNews, Seq};
-use super::moment::{Moment, Wall};
-use super::care::Pause;
 use super::moment::Stamp;
+use super::moment::{Moment, Wall};
 use super::policy::Policy;
-use super::run::Run;
 use super::roster::Roster;
+use super::run::Run;
 use super::sample::{Sample, SessionState, Word};
 use super::schedule::Schedule;
 use super::snapshot::{HandOffView, Proposal, RefusalView, Snapshot};
@@ -296,11 +296,13 @@ impl Watchdog {
         let mut incidents: Vec<Arc<Incident>> = targets.iter().flat_map(|view| view.open.iter().cloned()).collect();
         incidents.extend(self.recent.iter().cloned());
         incidents.sort_by_key(|incident| std::cmp::Reverse(incident.id));
+        let pause = self.pause.as_ref().filter(|pause| pause.counts(now));
         Snapshot {
             at: now.wall,
             started: self.started,
-            fleet: self.fleet.view(targets.len(), self.pause.as_ref().is_some_and(|pause| pause.counts(now))),
+            fleet: self.fleet.view(targets.len(), pause.is_some()),
             targets,
+            pause: pause.map(|pause| pause.view(true)),
             incidents,
             dropped: self.dropped.clone(),
             ledger_errors: self.ledger_errors,
@@ -477,6 +479,7 @@ impl Watchdog {
                 self.schedule.remove(&id, &subject.slot);
                 self.fleet.turned(&id, subject.health, Health::Unknown);
                 self.handing_off.remove(&id);
+                self.fleet.tries(&id, false);
                 if let Some(wake) = subject.care.wake {
                     self.agenda.remove(&(wake.uptime, id.clone()));
                 }
@@ -498,6 +501,7 @@ impl Watchdog {
                 let memory = remembered.remove(id).unwrap_or_default();
                 let mut subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
                 subject.care.take_up(now, &watch.limits);
+                self.fleet.tries(id, subject.care.following.is_some());
                 self.fleet.turned(id, Health::Unknown, subject.health);
                 for past in subject.care.history.past().iter().filter(|past| past.spent) {
                     self.fleet.spend(past.ended, past.remedy, past.destroys);

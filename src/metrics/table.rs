@@ -6,6 +6,10 @@ use crate::engine::pattern::Pattern;
 use crate::engine::sample::SessionState;
 use crate::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
 
+use super::remedies::{
+    attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, needs_person, paused, refusals, remedies,
+    remedy_duration, reset_frequency, resets, resets_in_window, scan_deadline, storm_active, target_paused,
+};
 use super::rows::Rows;
 use super::{Declared, Kind, Scrape};
 
@@ -15,7 +19,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 25] = [
+pub(super) static CATALOGUE: [Declared; 42] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -86,6 +90,103 @@ pub(super) static CATALOGUE: [Declared; 25] = [
         oom_kills,
         "Kills of the session's service for memory that were seen.",
     ),
+    counter(
+        "wa_watchdog_remedies_total",
+        &["target", "remedy", "pattern", "outcome"],
+        remedies,
+        "Attempts by what came of them; pattern is none where a person ordered one. Absent until it happened.",
+    ),
+    histogram(
+        "wa_watchdog_remedy_duration_seconds",
+        &["target", "remedy"],
+        remedy_duration,
+        "How long the runs of attempts took, without the time to see whether they helped; absent until the first.",
+    ),
+    gauge(
+        "wa_watchdog_attempt_in_progress",
+        TARGET,
+        attempt_in_progress,
+        "Whether an attempt is under way (1) or not (0); absent where no remedy has a hook.",
+    ),
+    counter(
+        "wa_watchdog_resets_total",
+        PATTERN,
+        resets,
+        "Attempts that destroyed the session, by pattern; none where a person ordered one.",
+    ),
+    gauge(
+        "wa_watchdog_resets_in_window",
+        &["target", "window"],
+        resets_in_window,
+        "Attempts that destroyed the session within the last 24 h, 7 d and 30 d, from the ledger.",
+    ),
+    gauge(
+        "wa_watchdog_reset_frequency",
+        &["target", "grade"],
+        reset_frequency,
+        "How often resets are needed: 1 for that grade, 0 for every other. Weekly and daily mean that something else is wrong.",
+    ),
+    counter(
+        "wa_watchdog_refusals_total",
+        &["target", "remedy", "reason"],
+        refusals,
+        "Remedies that were due and not carried out; one that lasts counts once. Absent until it happened.",
+    ),
+    gauge(
+        "wa_watchdog_budget_remaining",
+        &["target", "remedy"],
+        budget_remaining,
+        "Attempts that the budgets of the target have left; absent where the remedy has no hook.",
+    ),
+    gauge(
+        "wa_watchdog_cooldown_until_timestamp_seconds",
+        TARGET,
+        cooldown_until,
+        "Unix time before which nothing new is begun after the last attempt; absent where nothing is waited for.",
+    ),
+    gauge(
+        "wa_watchdog_scan_deadline_timestamp_seconds",
+        TARGET,
+        scan_deadline,
+        "Unix time at which a scan that a person is asked for counts as not made; absent where none is asked for.",
+    ),
+    gauge(
+        "wa_watchdog_needs_person",
+        TARGET,
+        needs_person,
+        "Whether a person must scan, release an attempt, or look (1) or not (0).",
+    ),
+    gauge(
+        "wa_watchdog_target_paused",
+        TARGET,
+        target_paused,
+        "Whether a person paused the target itself (1) or not (0); see wa_watchdog_paused for all of them.",
+    ),
+    counter(
+        "wa_watchdog_foreign_restarts_total",
+        TARGET,
+        foreign_restarts,
+        "Restarts of the session's service by somebody else.",
+    ),
+    gauge(
+        "wa_watchdog_storm_active",
+        NONE,
+        storm_active,
+        "Whether many targets turned bad together, or did just now, so that nothing is done (1) or not (0).",
+    ),
+    gauge("wa_watchdog_paused", NONE, paused, "Whether a person paused all targets (1) or not (0)."),
+    counter(
+        "wa_watchdog_notifications_total",
+        &["notifier", "outcome"],
+        notifications,
+        "Notifications by what came of them: sent, failed for good, or dropped because too many waited.",
+    ),
+    counter(
+        "wa_watchdog_orders_denied_total",
+        &["reason"],
+        orders_denied,
+        "Orders over HTTP that came without the right to give them, by reason.",
+    ),
     gauge("wa_watchdog_targets", NONE, targets, "Targets that are watched."),
     gauge("wa_watchdog_targets_failing", NONE, targets_failing, "Targets with an open incident."),
     gauge(
@@ -138,7 +239,7 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], read: Re
 }
 
 impl<'a> Scrape<'a> {
-    fn targets(self) -> impl Iterator<Item = (&'a str, &'a TargetView)> {
+    pub(super) fn targets(self) -> impl Iterator<Item = (&'a str, &'a TargetView)> {
         self.snapshot.targets.iter().map(|view| (view.target.as_str(), &**view))
     }
 }
@@ -294,6 +395,20 @@ fn dropped(scrape: Scrape<'_>, rows: &mut Rows) {
     }
     for (reason, count) in by_reason {
         rows.count(&[reason], count);
+    }
+}
+
+fn notifications(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (notifier, counts) in &scrape.shell.notifications {
+        for (outcome, count) in ["sent", "failed", "dropped"].into_iter().zip(counts) {
+            rows.count(&[notifier, outcome], *count);
+        }
+    }
+}
+
+fn orders_denied(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (reason, count) in &scrape.shell.denials {
+        rows.count(&[reason], *count);
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Thresholds;
 use super::fault::Wrong;
 use super::report::{Line, Summary};
-use super::Thresholds;
 use super::wire::{Call, Observation, Seen};
 use crate::config::RecordingTarget;
 use crate::dialect::Route;
-use crate::engine::moment::{Moment, Wall};
 use crate::engine::attempt::{StepEnd, StepOutcome};
 use crate::engine::ladder::Remedy;
+use crate::engine::moment::{Moment, Wall};
 use crate::engine::plan::{Plan, Resume};
 use crate::engine::policy::{FleetLimits, Mode, Policy, TOGETHER, Watch};
 use crate::engine::sample::Sample;

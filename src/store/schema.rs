@@ -12,7 +12,8 @@ const APPLICATION_ID: i32 = 0x7761_6467;
 ///
 /// Steps that were released never change; a change is a further step. A new kind of entry is a new step too, if only an empty
 /// one: an older program then refuses the file instead of stumbling over the entry.
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     -- What happened, in the order in which it was written; body is the whole entry as JSON.
     CREATE TABLE ledger (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,9 +37,11 @@ const MIGRATIONS: [&str; 2] = ["
     CREATE TRIGGER ledger_closes_incident AFTER INSERT ON ledger WHEN new.kind = 'incident_closed' BEGIN
         DELETE FROM open_incident WHERE incident = new.incident;
     END;
-", "
+",
+    "
     -- New kinds of entries: attempts and their steps, refusals, orders of people, hand-offs, storms, versions.
-"];
+",
+];
 
 /// What a database turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::engine::attempt::Outcome;
+use crate::engine::explain::{explain, pending};
 use crate::engine::incident::{Incident, IncidentId};
+use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
 use crate::engine::pattern::Pattern;
+use crate::engine::policy::Mode;
+use crate::engine::refusal::Refusal;
 use crate::engine::sample::{Memory, SessionState, Word};
-use crate::engine::snapshot::{Counts, FindingView, FleetView, RunView, Snapshot, TargetView};
+use crate::engine::snapshot::{CareView, Counts, FindingView, FleetView, PauseView, RunView, Snapshot, TargetView};
 use crate::engine::target::TargetId;
 use crate::engine::verdict::Verdict;
 
 use super::Desk;
-use super::query::{BadQuery, Query};
+use super::query::{self, BadQuery, Query};
 use super::reply::{Answer, json, problem};
 
 /// How many incidents are listed when nobody says.
@@ -31,6 +36,8 @@ struct Status<'a> {
     started: Wall,
     uptime_seconds: f64,
     fleet: FleetView,
+    pause: Option<&'a PauseView>,
+    modes: BTreeMap<&'static str, u32>,
     states: BTreeMap<&'static str, u32>,
     unseen: u32,
     dropped: &'a BTreeMap<&'static str, u64>,
@@ -39,8 +46,10 @@ struct Status<'a> {
 }
 
 #[derive(Serialize)]
-struct Targets<'a> {
+struct Roll<'a> {
     at: Wall,
+    pause: Option<&'a PauseView>,
+    storm: bool,
     targets: Vec<Brief<'a>>,
 }
 
@@ -56,6 +65,10 @@ struct Brief<'a> {
     session: Belief<'a>,
     memory: Belief<'a>,
     open: Vec<IncidentId>,
+    mode: Mode,
+    paused: bool,
+    /// What runs, waits for a person or is held back, in a few words.
+    pending: Option<String>,
     next_poll: Option<Wall>,
 }
 
@@ -89,6 +102,7 @@ struct Detail<'a> {
     evidence_since: Wall,
     next_poll: Option<Wall>,
     held_until: Option<Wall>,
+    care: &'a CareView,
     counts: Counted,
 }
 
@@ -103,6 +117,25 @@ struct Counted {
     incidents: BTreeMap<&'static str, u64>,
     oom_kills: u64,
     signals: u64,
+    remedies: Vec<Finished>,
+    refusals: Vec<Refused>,
+}
+
+/// Attempts that came to an end.
+#[derive(Serialize)]
+struct Finished {
+    remedy: Remedy,
+    pattern: Option<Pattern>,
+    outcome: Outcome,
+    count: u64,
+}
+
+/// Remedies that were due and not carried out.
+#[derive(Serialize)]
+struct Refused {
+    remedy: Remedy,
+    reason: Refusal,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -138,6 +171,11 @@ pub(super) fn status(desk: &Desk) -> Answer {
         let count = view.state.and_then(|state| states.get_mut(state.as_str())).unwrap_or(&mut unseen);
         *count = count.saturating_add(1);
     }
+    let mut modes = BTreeMap::from(Mode::ALL.map(|mode| (mode.as_str(), 0_u32)));
+    for view in &snapshot.targets {
+        let count = modes.entry(view.care.mode.as_str()).or_default();
+        *count = count.saturating_add(1);
+    }
     let body = Status {
         version: env!("CARGO_PKG_VERSION"),
         ready: desk.state.ready.is_open(),
@@ -145,6 +183,8 @@ pub(super) fn status(desk: &Desk) -> Answer {
         started: snapshot.started,
         uptime_seconds: snapshot.at.since(snapshot.started).as_secs_f64(),
         fleet: snapshot.fleet,
+        pause: snapshot.pause.as_ref(),
+        modes,
         states,
         unseen,
         dropped: &snapshot.dropped,
@@ -156,8 +196,9 @@ pub(super) fn status(desk: &Desk) -> Answer {
 
 /// Answers with every target in short.
 pub(super) fn targets(snapshot: &Snapshot) -> Answer {
-    let targets = snapshot.targets.iter().map(|view| Brief::of(view)).collect();
-    json(StatusCode::OK, &Targets { at: snapshot.at, targets })
+    let (at, pause, storm) = (snapshot.at, snapshot.pause.as_ref(), snapshot.fleet.storm);
+    let targets = snapshot.targets.iter().map(|view| Brief::of(view, pause.is_some())).collect();
+    json(StatusCode::OK, &Roll { at, pause, storm, targets })
 }
 
 /// Answers with all that is known of one target.
@@ -182,12 +223,12 @@ pub(super) fn incidents(desk: &Desk, query: &Query<'_>) -> Result<Answer, BadQue
     Ok(json(StatusCode::OK, &Listing { at: snapshot.at, found: fits.len(), incidents }))
 }
 
-fn no_such_target() -> Answer {
+pub(super) fn no_such_target() -> Answer {
     problem(StatusCode::NOT_FOUND, "no target has this name", "GET /api/v1/targets lists every name")
 }
 
 impl<'a> Brief<'a> {
-    fn of(view: &'a TargetView) -> Self {
+    fn of(view: &'a TargetView, all_paused: bool) -> Self {
         Self {
             target: &view.target,
             state: view.state,
@@ -198,6 +239,9 @@ impl<'a> Brief<'a> {
             session: Belief::of(&view.verdict),
             memory: Belief::of(&view.memory_verdict),
             open: view.open.iter().map(|incident| incident.id).collect(),
+            mode: view.care.mode,
+            paused: all_paused || view.care.pause.is_some(),
+            pending: pending(&view.care),
             next_poll: view.next_poll,
         }
     }
@@ -227,7 +271,7 @@ impl<'a> Detail<'a> {
             version: view.version.as_ref(),
             verdict: &view.verdict,
             memory_verdict: &view.memory_verdict,
-            explain: crate::engine::explain::explain(view, snapshot.at),
+            explain: explain(view, snapshot.pause.as_ref(), snapshot.at),
             findings: &view.findings,
             open: view.open.iter().map(|incident| Told::of(incident, snapshot.at)).collect(),
             memory: view.memory,
@@ -236,13 +280,14 @@ impl<'a> Detail<'a> {
             evidence_since: view.evidence_since,
             next_poll: view.next_poll,
             held_until: view.held_until,
-            counts: Counted::of(&view.counts),
+            care: &view.care,
+            counts: Counted::of(&view.counts, &view.care),
         }
     }
 }
 
 impl Counted {
-    fn of(counts: &Counts) -> Self {
+    fn of(counts: &Counts, care: &CareView) -> Self {
         let by_pattern =
             |numbers: [u64; Pattern::ALL.len()]| Pattern::ALL.map(Pattern::as_str).into_iter().zip(numbers);
         Self {
@@ -254,6 +299,21 @@ impl Counted {
             incidents: by_pattern(counts.incidents).collect(),
             oom_kills: counts.oom_kills,
             signals: counts.signals,
+            remedies: care
+                .finished
+                .iter()
+                .map(|((remedy, pattern, outcome), count)| Finished {
+                    remedy: *remedy,
+                    pattern: *pattern,
+                    outcome: *outcome,
+                    count: *count,
+                })
+                .collect(),
+            refusals: care
+                .refusals
+                .iter()
+                .map(|((remedy, reason), count)| Refused { remedy: *remedy, reason: *reason, count: *count })
+                .collect(),
         }
     }
 }
@@ -273,15 +333,7 @@ impl<'a> Wanted<'a> {
             Some("false") => Some(false),
             Some(other) => return Err(BadQuery::value("open", other, "use true or false")),
         };
-        let limit = match limit {
-            None => INCIDENTS_DEFAULT,
-            Some(text) => {
-                let number = text.parse().ok().filter(|number| (1..=INCIDENTS_MAX).contains(number));
-                let hint = || format!("use 1 to {INCIDENTS_MAX}");
-                number.ok_or_else(|| BadQuery::value("limit", text, &hint()))?
-            }
-        };
-        Ok(Self { target, open, limit })
+        Ok(Self { target, open, limit: query::limit(limit, INCIDENTS_DEFAULT, INCIDENTS_MAX)? })
     }
 
     fn fits(self, incident: &Incident) -> bool {

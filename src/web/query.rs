@@ -38,6 +38,13 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Reads how many things to list.
+pub(super) fn limit(text: Option<&str>, default: usize, most: usize) -> Result<usize, BadQuery> {
+    let Some(text) = text else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| BadQuery::value("limit", text, &format!("use 1 to {most}")))
+}
+
 impl BadQuery {
     /// Says that a key cannot have this value.
     pub(super) fn value(key: &str, value: &str, hint: &str) -> Self {

@@ -48,6 +48,11 @@ pub(super) fn problems(status: StatusCode, error: &str, hint: &str, problems: &[
     json(status, &Problem { error, hint, problems })
 }
 
+/// Answers that this cannot be done now.
+pub(super) fn unavailable(error: &str, hint: &str) -> Answer {
+    problem(StatusCode::SERVICE_UNAVAILABLE, error, hint)
+}
+
 /// Answers that the route knows other methods than this one.
 pub(super) fn wrong_method(method: &str, allow: &'static str) -> Answer {
     let error = format!("{method} is not possible here");

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
+use super::order::Verb;
 use super::query::Query;
 use super::reply::{Answer, metrics, problem, wrong_method};
-use super::{Desk, api, command, health, page};
+use super::{Desk, api, attempts, health, order, page, reload};
 
 /// A route that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,11 @@ enum Route<'a> {
     Targets,
     Target(&'a str),
     Incidents,
+    Attempts,
+    /// An order about one target.
+    Order(&'a str, Verb),
+    /// An order about all of them.
+    OrderAll(Verb),
 }
 
 /// Answers one request.
@@ -40,13 +46,22 @@ pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
         Route::Healthy => Ok(health::healthy(desk.snapshot().at, desk.now())),
         Route::Ready => Ok(health::ready(&desk.state.ready)),
         Route::Reload => match query.only(&[]) {
-            Ok(_) => Ok(command::reload(desk, &head.headers, body).await),
+            Ok(_) => Ok(either(reload::reload(desk, &head.headers, body).await)),
+            Err(error) => Err(error),
+        },
+        Route::Order(name, verb) => match query.only(&[]) {
+            Ok(_) => Ok(either(order::place(desk, verb, Some(name), &head.headers, body).await)),
+            Err(error) => Err(error),
+        },
+        Route::OrderAll(verb) => match query.only(&[]) {
+            Ok(_) => Ok(either(order::place(desk, verb, None, &head.headers, body).await)),
             Err(error) => Err(error),
         },
         Route::Status => query.only(&[]).map(|_| api::status(desk)),
         Route::Targets => query.only(&[]).map(|_| api::targets(&desk.snapshot())),
         Route::Target(name) => query.only(&[]).map(|_| api::target(desk, name)),
         Route::Incidents => api::incidents(desk, &query),
+        Route::Attempts => attempts::list(&desk.snapshot(), &query),
     };
     answered.unwrap_or_else(|error| problem(StatusCode::BAD_REQUEST, &error.what, &error.hint))
 }
@@ -64,13 +79,22 @@ impl<'a> Route<'a> {
             "/api/v1/status" => Some(Self::Status),
             "/api/v1/targets" => Some(Self::Targets),
             "/api/v1/incidents" => Some(Self::Incidents),
-            other => other.strip_prefix("/api/v1/targets/").filter(|name| !name.contains('/')).map(Self::Target),
+            "/api/v1/attempts" => Some(Self::Attempts),
+            other => Self::of_target(other.strip_prefix("/api/v1/")?),
+        }
+    }
+
+    fn of_target(path: &'a str) -> Option<Self> {
+        let Some(path) = path.strip_prefix("targets/") else { return Verb::for_all(path).map(Self::OrderAll) };
+        match path.split_once('/') {
+            None => Some(Self::Target(path)),
+            Some((name, word)) => Verb::of(word).map(|verb| Self::Order(name, verb)),
         }
     }
 
     fn allow(self) -> &'static str {
         match self {
-            Self::Reload => "POST",
+            Self::Reload | Self::Order(..) | Self::OrderAll(_) => "POST",
             Self::Page
             | Self::Metrics
             | Self::Healthy
@@ -78,13 +102,19 @@ impl<'a> Route<'a> {
             | Self::Status
             | Self::Targets
             | Self::Target(_)
-            | Self::Incidents => "GET, HEAD",
+            | Self::Incidents
+            | Self::Attempts => "GET, HEAD",
         }
     }
 
     fn takes(self, method: &Method) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
+}
+
+/// An order that is not taken is answered all the same.
+fn either(answered: Result<Answer, Answer>) -> Answer {
+    answered.unwrap_or_else(|refused| refused)
 }
 
 /// Renders off the runtime's own threads, so that a scrape of a large fleet delays no poll.

@@ -16,6 +16,7 @@ const fn secs(secs: u64) -> Duration {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one file, and all that it says")]
 fn every_key_of_a_hook_arrives() {
     let folder = tempfile::tempdir().unwrap();
     let ca = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -26,6 +27,7 @@ fn every_key_of_a_hook_arrives() {
 [fleet]
 storm_targets = 3
 storm_share = "40%"
+storm_holds = "40m"
 storm_exit = "3m"
 storm_jitter = "30s"
 attempts = 2
@@ -68,6 +70,7 @@ poll = { url = "https://hooks.example/jobs/${run.key}", expect_json = { "/done" 
     let expected = FleetLimits {
         storm_targets: 3,
         storm_percent: 40,
+        storm_holds: secs(2400),
         storm_exit: secs(180),
         storm_jitter: secs(30),
         attempts: 2,

@@ -7,14 +7,64 @@ use super::{run, text};
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands =
-        ["run", "check", "probe", "status", "explain", "history", "replay", "dialects", "demo", "healthcheck"];
+    let commands = [
+        "run",
+        "check",
+        "probe",
+        "status",
+        "explain",
+        "history",
+        "pause",
+        "resume",
+        "approve",
+        "ack",
+        "reconnect",
+        "restart",
+        "reset",
+        "replay",
+        "dialects",
+        "demo",
+        "healthcheck",
+    ];
     for command in commands {
         let help = run(&[command, "--help"]);
         assert_eq!(help.status.code(), Some(0));
         assert!(text(&help.stdout).contains("Example"), "{command} --help shows no example");
     }
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_means_the_default() {
+    let empty = ["WA_WATCHDOG_LOG", "WA_WATCHDOG_LOG_FORMAT", "WA_WATCHDOG_URL", "WA_WATCHDOG_TOKEN_FILE"];
+    let mut command = super::binary();
+    command.args(["dialects"]).envs(empty.map(|name| (name, "")));
+    let listed = command.output().expect("the binary runs");
+    assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
+    let wrong = super::binary().args(["dialects"]).env("WA_WATCHDOG_LOG_FORMAT", "xml").output().expect("it runs");
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn an_order_that_says_too_little_is_misuse() {
+    let cases: [(&[&str], &str); 8] = [
+        (&["pause", "--all", "--who", "ana"], "--reason"),
+        (&["pause", "--all", "--who", "ana", "--reason", " "], "--reason is empty"),
+        (&["pause", "--all", "--reason", "x"], "--who"),
+        (&["pause", "--reason", "x", "--who", "ana"], "--all"),
+        (&["pause", "shop", "--all", "--reason", "x", "--who", "ana"], "cannot be used"),
+        (&["pause", "--all", "--reason", "x", "--who", "ana", "--for", "2 parsecs"], "--for"),
+        (&["approve", "shop", "xyz", "--reason", "x", "--who", "ana"], "xyz"),
+        (&["reset", "shop", "--reason", "x", "--who", "ana"], "add --yes if you mean it"),
+    ];
+    for (arguments, said) in cases {
+        let refused = run(arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(said), "{arguments:?}: {}", text(&refused.stderr));
+    }
+    let nobody = run(&["pause", "--all", "--reason", "x", "--who", "ana", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("is it running?"), "{}", text(&nobody.stderr));
 }
 
 #[test]

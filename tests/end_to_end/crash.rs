@@ -14,8 +14,7 @@ use super::{Daemon, PATIENCE, run, text};
 
 const CONNECTED: &str = r#"{"connected":true,"hasQR":false,"state":"CONNECTED"}"#;
 const EXPIRED: &str = r#"{"connected":false,"hasQR":false,"state":"LOGOUT"}"#;
-const POLICY: &str =
-    "mode = \"act\"\n[policy]\npoll_every = \"1s\"\ntimeout = \"800ms\"\nsteady = \"2s\"\n[policy.hand_off]\nafter = \"1s\"\n";
+const POLICY: &str = "mode = \"act\"\n[policy]\npoll_every = \"1s\"\ntimeout = \"800ms\"\nsteady = \"2s\"\n[policy.hand_off]\nafter = \"1s\"\n";
 
 /// Counts the entries of attempts.
 const COUNT: &str =

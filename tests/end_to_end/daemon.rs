@@ -113,12 +113,128 @@ fn status_explain_and_healthcheck_ask_the_running_watchdog() {
     assert!(text(&status.stdout).contains("unreachable"), "{}", text(&status.stdout));
     let explained = run(&["explain", "shop", "--url", &url]);
     assert!(text(&explained.stdout).contains("failing, unreachable: no answer"), "{}", text(&explained.stdout));
-    assert_eq!(run(&["explain", "nobody", "--url", &url]).status.code(), Some(1));
+    let nobody = run(&["explain", "nobody", "--url", &url]);
+    assert_eq!(nobody.status.code(), Some(1));
+    let said = text(&nobody.stderr);
+    assert!(said.contains("error: no target has this name\nhint: ") && !said.contains('{'), "{said}");
     assert_eq!(run(&["healthcheck", "--url", &url]).status.code(), Some(0));
     drop(daemon);
     let gone = run(&["healthcheck", "--url", &url]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone.stderr).contains("is it running?"), "{}", text(&gone.stderr));
+}
+
+#[test]
+fn a_person_orders_and_the_ledger_remembers() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let config = format!("{FAST}{}", gateway.target("shop"));
+    let daemon = Daemon::start(directory.path(), &config);
+    let url = format!("http://{}", daemon.address);
+    let order = |arguments: &[&str]| {
+        let common = ["--reason", "deploy", "--who", "ana", "--url", &url];
+        let done = run(&[arguments, &common].concat());
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    let (code, said) = order(&["pause", "shop", "--for", "2h"]);
+    assert_eq!((code, said.starts_with("paused: ")), (Some(0), true), "{said}");
+    assert_eq!(order(&["pause", "--all"]).0, Some(0));
+    assert_eq!(order(&["ack", "shop"]).0, Some(0));
+    for (arguments, why) in [
+        (&["restart", "shop"][..], "refused: paused: paused by ana"),
+        (&["reset", "shop", "--yes"], "refused: paused: paused by ana"),
+        (&["approve", "shop", "19c27e14280"], "refused: nothing waits for approval at shop"),
+        (&["reconnect", "nobody"], "refused: no target has this name"),
+        (&["restart", "nobody"], "error: no target has this name"),
+    ] {
+        let (code, said) = order(arguments);
+        assert_eq!((code, said.starts_with(why)), (Some(1), true), "{said}");
+        assert!(said.contains("hint: "), "{said}");
+    }
+    daemon.wait_for("the pause", |daemon| daemon.metric("wa_watchdog_paused") == Some(1.0));
+    daemon.signal("KILL");
+    drop(daemon);
+
+    let second = Daemon::start(directory.path(), &config);
+    let url = format!("http://{}", second.address);
+    let resumed = |arguments: &[&str]| {
+        let common = ["--reason", "done", "--who", "ana", "--format", "json", "--url", &url];
+        run(&[arguments, &common].concat())
+    };
+    assert_eq!(second.metric("wa_watchdog_paused"), Some(1.0), "a pause survives a kill");
+    let status = text(&run(&["status", "--url", &url]).stdout);
+    assert!(
+        status.contains("paused") && status.contains("all targets are paused by ana until it is resumed"),
+        "{status}"
+    );
+    let explained = text(&run(&["explain", "shop", "--url", &url]).stdout);
+    assert!(explained.contains("paused by ana") && explained.contains("mode is observe"), "{explained}");
+    let json = text(&resumed(&["resume", "--all"]).stdout);
+    assert!(json.contains("\"result\":\"accepted\""), "{json}");
+    assert_eq!(resumed(&["resume", "shop"]).status.code(), Some(0));
+    assert_eq!(second.stop().0, Some(0));
+    let ledger = directory.path().join("ledger.db").display().to_string();
+    let history = text(&run(&["history", "--ledger", &ledger, "--kind", "commanded", "--since", "2026-01-01"]).stdout);
+    let told: Vec<&str> = history.lines().filter_map(|line| line.split_once("  ").map(|(_, what)| what)).collect();
+    assert!(told[0].starts_with("shop  ana paused it until 2"), "{history}");
+    let rest = [
+        "all  ana paused it: deploy",
+        "shop  ana looked at the underlying problem: deploy",
+        "all  ana ended the pause: done",
+        "shop  ana ended the pause: done",
+    ];
+    assert_eq!(told[1..], rest, "{history}");
+}
+
+#[test]
+fn whoever_holds_the_token_orders_a_restart_and_sees_what_came_of_it() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let token = directory.path().join("token");
+    std::fs::write(&token, "0a1b2c3d4e5f").expect("a file");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let hooks = "[target.shop.remedy.restart.exec]\nargv = [\"/bin/true\"]\n\
+                 [target.frail]\ndialect = \"whatsapp-service\"\nurl = \"http://127.0.0.1:9\"\n\
+                 restart_keeps_session = false\n[target.frail.remedy.restart]\nallow_destructive = true\n\
+                 [target.frail.remedy.restart.exec]\nargv = [\"/bin/true\"]\n";
+    let daemon = Daemon::start(directory.path(), &format!("{FAST}{}{hooks}", gateway.target("shop")));
+    let file = directory.path().join("watchdog.toml");
+    // The operator's token is added by a reload.
+    let config = std::fs::read_to_string(&file).expect("the configuration");
+    let config = config.replace("[server]", &format!("[server]\ntoken_file = \"{}\"", token.display()));
+    std::fs::write(&file, config).expect("a file");
+    assert!(daemon.post("/-/reload").starts_with("HTTP/1.1 200"));
+    assert!(daemon.post("/-/reload").starts_with("HTTP/1.1 401"), "from now on a reload needs it too");
+
+    let (url, config, ledger) =
+        (format!("http://{}", daemon.address), file.display().to_string(), directory.path().join("ledger.db"));
+    let order = |arguments: &[&str]| {
+        let done = run(&[arguments, &["--reason", "new version", "--who", "ana"]].concat());
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    let (code, said) = order(&["restart", "shop", "--url", &url]);
+    assert!(code == Some(1) && said.contains("refused: orders are taken only with the token"), "{said}");
+    let (code, said) = order(&["restart", "frail", "--url", &url]);
+    assert!(code == Some(2) && said.contains("a restart of frail destroys its session"), "{said}");
+    let (code, said) = order(&["reset", "shop", "--yes", "--url", &url, "--token-file", &token.display().to_string()]);
+    assert!(code == Some(1) && said.contains("refused: no_hook: no hook is configured for reset"), "{said}");
+    let (code, said) = order(&["restart", "shop", "--config", &config]);
+    assert!(code == Some(0) && said.starts_with("restart begins (attempt "), "{said}");
+
+    let ended = "wa_watchdog_remedy_duration_seconds_count{target=\"shop\",remedy=\"restart\"}";
+    daemon.wait_for("the run to end", |daemon| daemon.metric(ended) == Some(1.0));
+    assert_eq!(daemon.metric("wa_watchdog_budget_remaining{target=\"shop\",remedy=\"restart\"}"), Some(2.0));
+    assert_eq!(daemon.metric("wa_watchdog_orders_denied_total{reason=\"no_token\"}"), Some(2.0));
+    assert!(daemon.get("/api/v1/attempts?target=shop").contains("\"by\":\"ana\""));
+    let explained = text(&run(&["explain", "shop", "--url", &url]).stdout);
+    assert!(explained.contains(", ordered or released by ana) ended done at "), "{explained}");
+    assert_eq!(daemon.stop().0, Some(0));
+    let history = text(&run(&["history", "--ledger", &ledger.display().to_string(), "--target", "shop"]).stdout);
+    let told: Vec<&str> =
+        history.lines().filter_map(|line| line.split_once("  shop  ")).map(|(_, what)| what).collect();
+    let begin = told.iter().position(|what| *what == "ana ordered a restart: new version").expect("the order");
+    assert!(told[begin + 1].ends_with(": restart, ordered or released by ana: new version"), "{history}");
+    assert!(told[begin + 2].starts_with("  run: done in "), "{history}");
+    assert!(told[begin + 3].starts_with("  restart ") && told[begin + 3].contains(" done after "), "{history}");
 }
 
 #[test]

@@ -25,8 +25,7 @@ fn nothing_is_done_on_a_full_disk_and_the_watch_goes_on() {
     let hook = directory.path().join("restart.sh");
     std::fs::write(&hook, format!("#!/bin/sh\necho done >> {}\n", done.display())).expect("a file");
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("its mode");
-    let config =
-        format!("{POLICY}{}[target.shop.remedy.restart.exec]\nargv = [{hook:?}]\n", gateway.target("shop"));
+    let config = format!("{POLICY}{}[target.shop.remedy.restart.exec]\nargv = [{hook:?}]\n", gateway.target("shop"));
 
     let address = super::free_address();
     let file = write_config(&disk, address, &config);
@@ -34,9 +33,8 @@ fn nothing_is_done_on_a_full_disk_and_the_watch_goes_on() {
     let mut command = super::binary();
     command.args(["--log", "info", "run", "--config"]).arg(file).stderr(log).stdout(Stdio::null());
     let daemon = Daemon { child: command.spawn().expect("the binary starts"), address };
-    let connected = |daemon: &Daemon| {
-        daemon.metric("wa_watchdog_session_state{target=\"shop\",state=\"connected\"}") == Some(1.0)
-    };
+    let connected =
+        |daemon: &Daemon| daemon.metric("wa_watchdog_session_state{target=\"shop\",state=\"connected\"}") == Some(1.0);
     daemon.wait_for("the session", connected);
     // Every byte that is left.
     let filled = Command::new("dd")
@@ -57,7 +55,10 @@ fn nothing_is_done_on_a_full_disk_and_the_watch_goes_on() {
     assert!(!done.exists(), "nothing was done");
     assert_eq!(daemon.stop().0, Some(0));
     let log = std::fs::read_to_string(directory.path().join("log")).expect("the log");
-    assert!(log.contains("a ledger entry could not be written") && log.contains("the ledger cannot be written"), "{log}");
+    assert!(
+        log.contains("a ledger entry could not be written") && log.contains("the ledger cannot be written"),
+        "{log}"
+    );
 
     let unmounted = Command::new("umount").arg(&disk).status();
     assert!(unmounted.expect("umount runs").success());

@@ -16,6 +16,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything here.
@@ -110,8 +111,16 @@ fn write_config(directory: &Path, address: SocketAddr, config: &str) -> PathBuf 
     file
 }
 
+/// Returns an address that nobody uses, below the range from which the kernel hands out ports: a gateway that starts meanwhile on
+/// port 0 cannot take it away.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
+    let address = || {
+        let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        SocketAddr::from(([127, 0, 0, 1], u16::try_from(number.saturating_add(20_000)).expect("below 30000")))
+    };
+    std::iter::repeat_with(address).take(10_000).find(is_free).expect("a free port")
 }
 
 /// Sends a request and reads the whole answer; nothing where nobody answers.

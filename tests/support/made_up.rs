@@ -1,17 +1,23 @@
 //! A made-up snapshot: three targets, of which one fails and one was never heard of. Shared by the tests of what reads one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wa_watchdog::engine::attempt::{Act, AttemptId, AttemptView, Cause, Outcome, RunEnd, StepOutcome, StepView};
+use wa_watchdog::engine::care::RUN_BUCKETS;
 use wa_watchdog::engine::evidence::{Evidence, Exhibit};
 use wa_watchdog::engine::incident::{Closed, Closing, Incident, IncidentId};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::moment::Wall;
 use wa_watchdog::engine::pattern::Pattern;
+use wa_watchdog::engine::plan::StepName;
+use wa_watchdog::engine::policy::Mode;
+use wa_watchdog::engine::refusal::Refusal;
 use wa_watchdog::engine::sample::{Effort, Failure, Memory, Phase, SessionState, Word};
 use wa_watchdog::engine::snapshot::{
-    Counts, FindingView, FleetView, INCIDENT_BUCKETS, PROBE_BUCKETS, RunView, Snapshot, TargetView,
+    CareView, Counts, FindingView, FleetView, Grade, HandOffView, Histogram, INCIDENT_BUCKETS, PROBE_BUCKETS,
+    PauseView, Proposal, RefusalView, ResetView, RunView, Snapshot, TargetView,
 };
 use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::engine::verdict::Verdict;
@@ -33,7 +39,8 @@ pub(crate) fn snapshot() -> Snapshot {
         started: ago(86_400),
         targets: vec![Arc::new(well("atelier")), Arc::new(newcomer("new")), Arc::new(shop(&open))],
         incidents: vec![open, closed],
-        fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1, ..FleetView::default() },
+        pause: Some(pause(true)),
+        fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1, well: 1, storm: true, paused: true },
         dropped: BTreeMap::from([("inputs", 2)]),
         ledger_errors: 1,
         suspensions: 4,
@@ -47,6 +54,7 @@ pub(crate) fn fleet(size: u32) -> Snapshot {
     let named = |number| TargetView { target: id(&format!("session-{number:04}")), ..view.clone() };
     Snapshot {
         targets: (0..size).map(|number| Arc::new(named(number))).collect(),
+        pause: None,
         fleet: FleetView { targets: size, failing: size, turned_bad_together: size, ..FleetView::default() },
         ..snapshot()
     }
@@ -73,7 +81,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         next_poll: Some(ago(-5)),
         held_until: None,
         counts: Counts::default(),
-        care: Arc::default(),
+        care: Arc::new(CareView::default()),
     }
 }
 
@@ -89,7 +97,6 @@ fn well(name: &str) -> TargetView {
         memory: Some(Memory { used_bytes: 314_572_800, limit_bytes: None, oom_kills: None }),
         timeline: vec![run],
         counts,
-        care: Arc::default(),
         ..newcomer(name)
     }
 }
@@ -135,9 +142,95 @@ fn shop(open: &Arc<Incident>) -> TargetView {
         log: vec![run(SessionState::Disconnected, "State changed to: TIMEOUT", 22, 22)],
         version: Some(Word::new("2.4.1")),
         counts,
-        care: Arc::default(),
+        care: Arc::new(care(open)),
         ..newcomer("shop")
     }
+}
+
+/// Returns what was done for a target whose restart did not help, and whose reset waits for a person.
+fn care(open: &Incident) -> CareView {
+    let mut durations = Histogram::default();
+    durations.observe(&RUN_BUCKETS, Duration::from_secs(12));
+    let cause = |by: Option<&str>| {
+        let (incident, pattern) = (Some(open.id), Some(open.pattern));
+        Arc::new(Cause { incident, pattern, reason: open.evidence.sentence.clone(), by: by.map(Word::new) })
+    };
+    let step = |name: &str, outcome: Option<StepOutcome>| StepView {
+        step: StepName(Arc::from(name)),
+        act: Act::Do,
+        at: ago(240),
+        ended: outcome.map(|_| ago(235)),
+        outcome,
+        note: outcome.map(|_| Word::new("exit code 0")),
+    };
+    let restart = AttemptView {
+        id: AttemptId(0x019c_2a6f_03e0),
+        target: id("shop"),
+        remedy: Remedy::Restart,
+        destroys: false,
+        cause: cause(None),
+        at: ago(240),
+        ended: Some((ago(228), RunEnd::Done)),
+        outcome: Some(Outcome::DidNotHelp),
+        note: Some(Word::new("not connected after 3 min")),
+        steps: vec![step("stop", Some(StepOutcome::Done)), step("start", Some(StepOutcome::Done))],
+    };
+    let proposal = Proposal {
+        attempt: AttemptId(0x019c_2a6f_0fff),
+        target: id("shop"),
+        remedy: Remedy::Reset,
+        destroys: true,
+        cause: cause(None),
+        steps: ["stop", "quarantine", "start"].map(|name| StepName(Arc::from(name))).to_vec(),
+        until: ago(-3000),
+        released: false,
+    };
+    let refused = RefusalView {
+        target: id("shop"),
+        incident: Some(open.id),
+        pattern: Some(open.pattern),
+        remedy: Remedy::Reset,
+        reason: Refusal::Unapproved,
+        why: "mode is approve: a person must release it".to_owned(),
+        since: ago(40),
+    };
+    let hand_off = HandOffView {
+        target: id("shop"),
+        incident: Some(open.id),
+        since: ago(30),
+        deadline: Some(ago(-150)),
+        until: ago(-870),
+        expired: false,
+        after_reset: false,
+    };
+    CareView {
+        mode: Mode::Approve,
+        pause: Some(pause(false)),
+        attempts: vec![Arc::new(restart)],
+        refused: vec![Arc::new(refused)],
+        proposal: Some(Arc::new(proposal)),
+        hand_off: Some(Arc::new(hand_off)),
+        needs_person: Some("every remedy that fits was tried, and <none> helped".to_owned()),
+        budget: BTreeMap::from([(Remedy::Restart, 2), (Remedy::Reset, 1)]),
+        destroys: BTreeSet::from([Remedy::Reset]),
+        cooldown_until: Some(ago(-60)),
+        resets: ResetView { day: 0, week: 2, month: 2, grade: Grade::Weekly, underlying_problem: true, gave_up: false },
+        foreign_restarts: 1,
+        resets_made: BTreeMap::from([(Some(Pattern::StateLoop), 1), (None, 1)]),
+        finished: BTreeMap::from([
+            ((Remedy::Restart, Some(Pattern::StateLoop), Outcome::DidNotHelp), 1),
+            ((Remedy::Reset, None, Outcome::Helped), 1),
+        ]),
+        durations: BTreeMap::from([(Remedy::Restart, durations)]),
+        refusals: BTreeMap::from([
+            ((Remedy::Reset, Refusal::Unapproved), 1),
+            ((Remedy::Restart, Refusal::Cooldown), 2),
+        ]),
+    }
+}
+
+fn pause(all: bool) -> PauseView {
+    PauseView { who: Word::new("ana"), reason: Word::new("deploy of <gateway>"), until: Some(ago(-1800)), all }
 }
 
 fn incident(number: u64, pattern: Pattern, opened_secs_ago: i64, closed: Option<Closed>) -> Arc<Incident> {

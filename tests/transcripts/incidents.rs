@@ -146,7 +146,7 @@ fn the_view_says_what_is_still_missing() {
     play.script("every 30s\n connecting x5");
     let view = play.view();
     assert_eq!(view.verdict.as_str(), "suspect");
-    let said = wa_watchdog::engine::explain::explain(&view, play.now.wall);
+    let said = wa_watchdog::engine::explain::explain(&view, None, play.now.wall);
     assert!(
         said.contains(&String::from("suspect never_ready: not usable and no scan wanted for 2 min; it takes 5 min")),
         "{said:?}"

@@ -17,6 +17,7 @@ mod patterns;
 mod remedies;
 mod runs;
 mod schedule;
+mod storms;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -20,11 +20,8 @@ fn stepwise(resume: Resume) -> Play {
         leaves_running,
         takes: Duration::from_mins(1),
     };
-    let steps = vec![
-        step("stop", false, true, false),
-        step("wipe", true, false, false),
-        step("start", false, false, true),
-    ];
+    let steps =
+        vec![step("stop", false, true, false), step("wipe", true, false, false), step("start", false, false, true)];
     let plan = Arc::new(Plan { steps, within: Duration::from_mins(10), mark: 7, has_look: false });
     play(Limits::default(), Watch { mode: Mode::Act, plans: [(Remedy::Reset, plan)].into(), ..Watch::default() })
 }
@@ -223,4 +220,20 @@ fn a_pause_stops_a_reset_before_it_destroys() {
          6 min reset aborted after 1 min
          6 min reset aborted: paused",
     );
+}
+
+#[test]
+fn a_run_is_not_gone_on_with_where_a_person_switched_to_observe() {
+    let mut play = stepwise(Resume::Again);
+    play.script("every 60s\n connected x3\n missing x2\n hook done silent\n missing x1\n hook done");
+    play.watch.mode = Mode::Observe;
+    play.said.clear();
+    play.script("restart\n missing x1");
+    let expected = [
+        "--- restarted ---",
+        "6 min > reset do start",
+        "6 min reset: do start done",
+        "6 min reset interrupted after 1 min",
+    ];
+    assert_eq!(play.said, expected);
 }

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use wa_watchdog::web::{
-    BODY_BYTES_MAX, BODY_WITHIN, CONNECTION_AGE_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, RELOAD_WITHIN,
-    ReloadDone, STOP_GRACE,
+    BODY_BYTES_MAX, BODY_WITHIN, CONNECTION_AGE_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, ORDER_WITHIN,
+    RELOAD_WITHIN, ReloadDone, STOP_GRACE,
 };
 
 use crate::server::{Server, bounded, read_to_end, send};
@@ -118,6 +118,22 @@ async fn a_reload_that_takes_too_long_is_told_so() {
     let refused = server.raw(b"POST /-/reload HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await;
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("the reload takes too long"), "{refused:.300}");
     assert!(RELOAD_WITHIN <= began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_takes_too_long_is_told_so() {
+    let server = Server::start().await;
+    let began = Instant::now();
+    let body = r#"{"reason":"deploy","who":"ana"}"#;
+    let length = body.len();
+    let head = format!(
+        "POST /api/v1/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let refused = server.raw(head.as_bytes()).await;
+    let said = "nobody can say yet whether the order counts";
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains(said), "{refused:.300}");
+    assert!(ORDER_WITHIN <= began.elapsed());
+    assert_eq!(server.orders.len(), 1, "it may still count");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,5 +13,7 @@ mod exposition;
 mod limits;
 #[path = "../support/made_up.rs"]
 mod made_up;
+mod orders;
 mod routes;
 mod server;
+mod token;

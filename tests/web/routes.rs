@@ -12,7 +12,7 @@ use crate::server::{Server, bounded, send};
 use crate::{exposition, made_up};
 
 /// Every route that GET opens, and the content type of its answer.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("/", "text/html; charset=utf-8"),
     ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
     ("/-/healthy", "text/plain; charset=utf-8"),
@@ -21,6 +21,7 @@ const PAGES: [(&str, &str); 9] = [
     ("/api/v1/targets", "application/json"),
     ("/api/v1/targets/shop", "application/json"),
     ("/api/v1/incidents", "application/json"),
+    ("/api/v1/attempts?target=shop&limit=5", "application/json"),
     ("/api/v1/incidents?target=shop&open=true&limit=5", "application/json"),
 ];
 
@@ -64,6 +65,29 @@ async fn the_front_page_links_to_every_route_and_loads_nothing() {
 }
 
 #[tokio::test]
+async fn the_front_page_shows_what_waits_for_a_person_and_has_no_buttons() {
+    let server = Server::start().await;
+    let page = server.get("/").await.body;
+    for said in [
+        "All targets are paused by ana until 2026-02-04T09:30:00.000Z: deploy of &lt;gateway&gt;",
+        "A storm is on",
+        "<li><a href=\"/api/v1/targets/shop\">shop</a>: scan by 09:02:30; ",
+        "wa-watchdog approve shop 19c2a6f0fff --reason",
+        "every remedy that fits was tried, and &lt;none&gt; helped",
+    ] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    assert!(!page.contains("atelier"), "only what waits is named");
+    for tag in ["<form", "<button", "<script", "<input"] {
+        assert!(!page.contains(tag), "{tag}");
+    }
+    server.snapshot.send_replace(Arc::new(Snapshot::default()));
+    assert!(server.get("/").await.body.contains("Nothing waits for a person."));
+    server.snapshot.send_replace(Arc::new(made_up::fleet(150)));
+    assert!(server.get("/").await.body.contains("<li>and 50 more</li>"));
+}
+
+#[tokio::test]
 async fn metrics_are_rendered_of_the_newest_snapshot() {
     let server = Server::start().await;
     assert_eq!(server.get("/metrics").await.body, "targets 3\n");
@@ -75,7 +99,10 @@ async fn metrics_are_rendered_of_the_newest_snapshot() {
 async fn metrics_can_be_read_by_a_scraper() {
     let server = Server::rendering(|snapshot| {
         let reload = Reload { succeeded: true, last_success: made_up::ago(60) };
-        metrics::render(snapshot, &Shell { build: Build::this(), reload, dropped: std::collections::BTreeMap::new() })
+        let build = Build::this();
+        let [dropped, denials] = [(); 2].map(|()| std::collections::BTreeMap::new());
+        let notifications = std::collections::BTreeMap::new();
+        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications })
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);
@@ -134,10 +161,12 @@ async fn targets_are_listed_in_short() {
         "evidence": "seen twice within 60 s; the limit is 2", "missing": null,
         "memory": {"verdict": "suspect", "pattern": "memory_pressure", "evidence": null,
                    "missing": "93 % of the limit for 2 min of 5 min"},
-        "open": [7], "next_poll": "2026-02-04T09:00:05.000Z",
+        "open": [7], "mode": "approve", "paused": true, "pending": "scan by 09:02:30", "next_poll": "2026-02-04T09:00:05.000Z",
     });
     assert_eq!(listed["targets"][2], expected);
     assert_eq!(listed["targets"][1]["state"], Value::Null, "what is not known is null");
+    assert_eq!((&listed["storm"], &listed["pause"]["who"]), (&json!(true), &json!("ana")));
+    assert_eq!(listed["targets"][0]["paused"], true, "all of them are");
 }
 
 #[tokio::test]
@@ -163,6 +192,73 @@ async fn a_target_tells_everything() {
     let explained: Vec<&str> =
         told["explain"].as_array().expect("lines").iter().map(|line| line.as_str().expect("a line")).collect();
     assert!(explained.iter().any(|line| line.contains("seen twice within 60 s")), "{explained:?}");
+}
+
+#[tokio::test]
+async fn a_target_tells_what_was_done_and_what_may_be_done_next() {
+    let server = Server::start().await;
+    let told = server.get("/api/v1/targets/shop").await.json();
+    let care = &told["care"];
+    assert_eq!(care["mode"], "approve");
+    assert_eq!((&care["pause"]["who"], &care["pause"]["all"]), (&json!("ana"), &json!(false)));
+    let restart = &care["attempts"][0];
+    assert_eq!((&restart["id"], &restart["outcome"]), (&json!("19c2a6f03e0"), &json!("did_not_help")));
+    assert_eq!(restart["ended"], json!(["2026-02-04T08:56:12.000Z", "done"]));
+    assert_eq!(restart["steps"][1]["step"], "start");
+    assert_eq!((&restart["cause"]["incident"], &restart["cause"]["pattern"]), (&json!(7), &json!("state_loop")));
+    assert_eq!(care["refused"][0]["reason"], "unapproved");
+    assert_eq!(care["proposal"]["attempt"], "19c2a6f0fff");
+    assert_eq!(care["proposal"]["steps"], json!(["stop", "quarantine", "start"]));
+    assert_eq!(care["hand_off"]["deadline"], "2026-02-04T09:02:30.000Z");
+    assert_eq!(care["budget"], json!({"restart": 2, "reset": 1}));
+    assert_eq!((&care["destroys"], &care["cooldown_until"]), (&json!(["reset"]), &json!("2026-02-04T09:01:00.000Z")));
+    assert_eq!(care["resets"]["grade"], "weekly");
+    let remedies = json!([
+        {"remedy": "restart", "pattern": "state_loop", "outcome": "did_not_help", "count": 1},
+        {"remedy": "reset", "pattern": null, "outcome": "helped", "count": 1},
+    ]);
+    assert_eq!(told["counts"]["remedies"], remedies);
+    assert_eq!(told["counts"]["refusals"][1], json!({"remedy": "reset", "reason": "unapproved", "count": 1}));
+}
+
+#[tokio::test]
+async fn the_explanation_says_what_was_done_and_what_a_person_can_do() {
+    let server = Server::start().await;
+    let told = server.get("/api/v1/targets/shop").await.json();
+    let explained = told["explain"].as_array().expect("lines");
+    let explained: Vec<&str> = explained.iter().map(|line| line.as_str().expect("a line")).collect();
+    for line in [
+        "incident #7 is open since 08:55:00 (5 min); what fits first is restart; 1 attempt was made for it",
+        "a person must scan the QR code: the codes shown end at 09:02:30, all hope at 09:14:30",
+        "reset, which destroys the session, waits for a person until 09:50:00 (stop, quarantine, start); release it: \
+         wa-watchdog approve shop 19c2a6f0fff --reason \"…\"",
+        "no reset by itself any more: resets do not last; once looked at: wa-watchdog ack shop --reason \"…\"",
+        "reset is due and not done since 08:59:20, unapproved: mode is approve: a person must release it",
+        "restart at 08:56:00 (attempt 19c2a6f03e0) did not help: not connected after 3 min",
+        "all targets are paused by ana until 09:30:00: deploy of <gateway>",
+        "mode is approve: it asks, and a person releases each attempt",
+        "attempts that the budgets have left: restart 2, reset 1 (destroys the session)",
+        "after the last attempt nothing new is begun before 09:01:00",
+        "resets: 0 in 24 h, 2 in 7 d, 2 in 30 d; weekly: something else is wrong; look at log, memory and network",
+    ] {
+        assert!(explained.contains(&line), "{line}\nin {explained:#?}");
+    }
+    let told = server.get("/api/v1/targets/atelier").await.json();
+    let explained = told["explain"].to_string();
+    assert!(explained.contains("mode is observe") && !explained.contains("resets:"), "{explained}");
+}
+
+#[tokio::test]
+async fn attempts_are_listed_newest_first() {
+    let server = Server::start().await;
+    server.snapshot.send_replace(Arc::new(made_up::fleet(150)));
+    let listed = server.get("/api/v1/attempts").await.json();
+    assert_eq!((&listed["found"], listed["attempts"].as_array().map(Vec::len)), (&json!(150), Some(100)));
+    let listed = server.get("/api/v1/attempts?limit=150&target=session-0007").await.json();
+    assert_eq!(listed["found"], 1);
+    assert_eq!(listed["attempts"][0]["steps"][0]["note"], "exit code 0");
+    assert_eq!(server.get("/api/v1/attempts?target=nobody").await.error(404), "no target has this name");
+    assert_eq!(server.get("/api/v1/attempts?limit=0").await.error(400), "limit cannot be \"0\"");
 }
 
 #[tokio::test]
@@ -192,7 +288,12 @@ async fn status_gives_the_fleet_in_numbers() {
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status["ready"], true);
     assert_eq!(status["uptime_seconds"], 86_400.0);
-    assert_eq!(status["fleet"], json!({"targets": 3, "failing": 1, "turned_bad_together": 1}));
+    let fleet = json!({
+        "targets": 3, "failing": 1, "turned_bad_together": 1, "well": 1, "storm": true, "paused": true,
+    });
+    assert_eq!(status["fleet"], fleet);
+    assert_eq!(status["modes"], json!({"observe": 2, "approve": 1, "act": 0}));
+    assert_eq!(status["pause"]["reason"], "deploy of <gateway>");
     assert_eq!((&status["states"]["connected"], &status["states"]["expired"]), (&json!(1), &json!(0)));
     assert_eq!((&status["unseen"], &status["suspensions"]), (&json!(1), &json!(4)));
 }

@@ -12,9 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wa_watchdog::config::Secret;
+use wa_watchdog::engine::command::{CommandAnswer, OperatorCommand};
 use wa_watchdog::engine::moment::Wall;
 use wa_watchdog::engine::snapshot::Snapshot;
-use wa_watchdog::web::{self, Readiness, ReloadOrder, State};
+use wa_watchdog::web::{self, Denials, Order, Readiness, ReloadOrder, State};
 
 use crate::made_up;
 
@@ -30,6 +32,9 @@ pub(crate) struct Server {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) ready: Readiness,
     pub(crate) reloads: mpsc::Receiver<ReloadOrder>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) token: watch::Sender<Option<Secret>>,
+    pub(crate) denials: Denials,
     pub(crate) stop: CancellationToken,
     pub(crate) tracker: TaskTracker,
     now_millis: Arc<AtomicI64>,
@@ -48,6 +53,9 @@ impl Server {
         let at = listener.local_addr().expect("it is bound");
         let (snapshot, seen) = watch::channel(Arc::new(made_up::snapshot()));
         let (reload, reloads) = mpsc::channel(1);
+        let (placed, orders) = mpsc::channel(1);
+        let (token, seen_token) = watch::channel(None);
+        let denials = Denials::default();
         let now_millis = Arc::new(AtomicI64::new(made_up::ago(0).millis()));
         let (ready, stop, tracker) = (Readiness::default(), CancellationToken::new(), TaskTracker::new());
         let clock = Arc::clone(&now_millis);
@@ -55,11 +63,14 @@ impl Server {
             snapshot: seen,
             ready: ready.clone(),
             reload,
+            orders: placed,
+            token: seen_token,
+            denials: denials.clone(),
             render_metrics: Arc::new(render),
             clock: Arc::new(move || Wall::from_millis(clock.load(Ordering::Relaxed))),
         };
         tracker.spawn(web::serve(listener, state, stop.clone(), tracker.clone()));
-        Self { at, snapshot, ready, reloads, stop, tracker, now_millis, client: client() }
+        Self { at, snapshot, ready, reloads, orders, token, denials, stop, tracker, now_millis, client: client() }
     }
 
     /// Sets the clock to so many milliseconds after the snapshot.
@@ -80,6 +91,18 @@ impl Server {
     /// Posts nothing to a path.
     pub(crate) async fn post(&self, path: &str) -> Reply {
         send(self.request(Method::POST, path)).await
+    }
+
+    /// Orders something, with the body that every order takes.
+    pub(crate) fn order(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path).body(r#"{"reason":"deploy","who":"ana"}"#)
+    }
+
+    /// Answers the next order as the driver would, and returns what was ordered.
+    pub(crate) async fn drive(&mut self, answer: CommandAnswer) -> OperatorCommand {
+        let order = bounded(self.orders.recv()).await.expect("an order");
+        order.answer.send(answer).expect("somebody waits");
+        order.command
     }
 
     /// Opens a connection without HTTP.

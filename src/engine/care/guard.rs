@@ -110,7 +110,8 @@ fn paused(question: &Question<'_>) -> Option<String> {
 
 fn mode(question: &Question<'_>) -> Option<String> {
     question.by_itself()?;
-    (question.watch.mode == Mode::Observe).then(|| String::from("mode is observe: it decides and tells, and never acts"))
+    (question.watch.mode == Mode::Observe)
+        .then(|| String::from("mode is observe: it decides and tells, and never acts"))
 }
 
 fn hand_off(question: &Question<'_>) -> Option<String> {
@@ -131,7 +132,10 @@ fn cannot_help(question: &Question<'_>) -> Option<String> {
         return Some(format!("a {} cannot help {pattern}", question.remedy));
     }
     if destroys && !pattern.allows(Remedy::Reset) {
-        return Some(format!("here a {} loses the session as a reset does, and that cannot help {pattern}", question.remedy));
+        return Some(format!(
+            "here a {} loses the session as a reset does, and that cannot help {pattern}",
+            question.remedy
+        ));
     }
     let needs_restart_first =
         question.remedy == Remedy::Reset && matches!(pattern, Pattern::StateLoop | Pattern::NeverReady);
@@ -212,7 +216,10 @@ fn ledger(question: &Question<'_>) -> Option<String> {
 /// Says in words that a storm holds everything.
 #[must_use]
 pub fn in_storm(bad: u32, well: u32, together: Duration) -> String {
-    format!("{bad} targets turned bad within {} of each other and {well} are well: the cause is elsewhere", words(together))
+    format!(
+        "{bad} targets turned bad within {} of each other and {well} are well: the cause is elsewhere",
+        words(together)
+    )
 }
 
 #[cfg(test)]

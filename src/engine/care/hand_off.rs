@@ -62,7 +62,8 @@ impl HandOff {
             return (was_asked.then_some(ScanNews::Done), true);
         }
         let Some(shown_since) = timeline.scan.since() else {
-            let is_over = if was_asked { !self.after_reset || self.until.has_come(now) } else { self.until.has_come(now) };
+            let is_over =
+                if was_asked { !self.after_reset || self.until.has_come(now) } else { self.until.has_come(now) };
             return (Some(ScanNews::Withdrawn).filter(|_| is_over && was_asked), is_over);
         };
         let Some(round_ends) = self.round_ends else {
@@ -130,11 +131,17 @@ impl HandOff {
 #[must_use]
 pub fn disturbs(now: Moment, hand_off: Option<&HandOff>, timeline: &Timeline, limits: &Limits) -> Option<String> {
     if let Some(hand_off) = hand_off.filter(|hand_off| hand_off.holds()) {
-        return Some(format!("a reset was just made, and a person is waited for until {}", hand_off.until.wall(now).clock()));
+        return Some(format!(
+            "a reset was just made, and a person is waited for until {}",
+            hand_off.until.wall(now).clock()
+        ));
     }
     let scan = &timeline.scan;
     let is_dead = scan.frozen_since(limits.stuck_qr.frozen_after).is_some() || timeline.scanned_since().is_some();
     let seen = scan.last().filter(|last| now.since(*last) < limits.hand_off.round && !is_dead)?;
     let since = scan.since().unwrap_or(seen);
-    Some(format!("a live QR code is on the screen since {}; whoever scans it must not be disturbed", since.wall.clock()))
+    Some(format!(
+        "a live QR code is on the screen since {}; whoever scans it must not be disturbed",
+        since.wall.clock()
+    ))
 }

@@ -141,7 +141,8 @@ impl History {
         let last = self.past.iter().rev().find(|past| past.spent);
         let of_incident =
             |past: &Past| self.past.iter().filter(|other| other.spent && other.incident == past.incident).count();
-        let is_second = last.is_some_and(|past| incident.is_some() && past.incident == incident && of_incident(past) == 1);
+        let is_second =
+            last.is_some_and(|past| incident.is_some() && past.incident == incident && of_incident(past) == 1);
         let ours = last.filter(|_| !is_second).map(|past| past.ended.after(pause));
         let theirs = self.disturbed.map(|at| at.after(limits.first));
         ours.into_iter().chain(theirs).max().filter(|until| !until.has_come(now))
@@ -218,9 +219,8 @@ impl History {
 
     fn grade(&self, day: u32, week: u32, month: u32) -> Grade {
         let newest = self.past.iter().rev().find(|past| past.destroys && past.spent);
-        let after_update = newest.is_some_and(|past| {
-            self.updated.is_some_and(|at| at <= past.ended && past.ended <= at.after(DAY))
-        });
+        let after_update =
+            newest.is_some_and(|past| self.updated.is_some_and(|at| at <= past.ended && past.ended <= at.after(DAY)));
         match (day, week, month) {
             (2.., _, _) | (_, 4.., _) => Grade::Daily,
             (_, 2.., _) | (_, _, 4..) => Grade::Weekly,

@@ -133,6 +133,7 @@ impl Watchdog {
         let note = note.filter(|note| !note.is_empty());
         let Some(view) = subject.care.verified(outcome, note) else { return };
         subject.changed();
+        self.fleet.tries(id, false);
         let fact = Fact::Verified { attempt: view.id, incident: view.cause.incident, outcome, note: view.note.clone() };
         self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.outputs.push_back(Output::Announce(Event::Verified(view)));
@@ -171,7 +172,11 @@ impl Watchdog {
         let group = Arc::clone(&subject.watch.group);
         let is_quiet = subject.is_quiet(now);
         subject.changed();
-        if holds { self.handing_off.insert(id.clone(), group) } else { self.handing_off.remove(id) };
+        if holds {
+            self.handing_off.insert(id.clone(), group)
+        } else {
+            self.handing_off.remove(id)
+        };
         let Some((news, view)) = news.zip(view) else { return };
         // At night a person is asked once, not again and again.
         if news == ScanNews::Reminder && is_quiet {
@@ -388,9 +393,11 @@ impl Watchdog {
         if let Some(incident) = &wanted.incident {
             subject.care.uncall(incident.id);
         }
-        let released = subject.care.proposal.take().filter(|proposed| {
-            proposed.released_by.is_some() && proposed.view.remedy == wanted.remedy
-        });
+        let released = subject
+            .care
+            .proposal
+            .take()
+            .filter(|proposed| proposed.released_by.is_some() && proposed.view.remedy == wanted.remedy);
         let by = released.as_ref().and_then(|proposed| proposed.released_by.clone());
         let attempt = released.map(|proposed| proposed.view.attempt);
         let cause = cause_of(wanted.incident.as_ref(), by);

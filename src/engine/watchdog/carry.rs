@@ -159,6 +159,7 @@ impl Watchdog {
         self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         if run.touched {
             self.fleet.spend(now.stamp(), run.remedy, run.destroys);
+            self.fleet.tries(id, self.subjects.get_mut(id).is_some());
             self.touched.insert(Arc::clone(&run.group), now.stamp());
         }
         let Some(subject) = self.subjects.get_mut(id) else {

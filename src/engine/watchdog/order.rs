@@ -52,7 +52,8 @@ impl Watchdog {
     /// The order could not be written down: it does not count. A pause does, until the watchdog ends.
     pub(super) fn command_unrecorded(&mut self, _now: Moment, id: CommandId, order: &OperatorCommand) {
         let answer = if matches!(order.what, Wish::Pause { .. }) {
-            let what = String::from("paused, but the ledger cannot be written: a restart of the watchdog would forget it");
+            let what =
+                String::from("paused, but the ledger cannot be written: a restart of the watchdog would forget it");
             CommandAnswer::Accepted { what, attempt: None }
         } else {
             let why = String::from("the ledger cannot be written, so nothing is done; see the log for the cause");

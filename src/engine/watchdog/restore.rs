@@ -12,6 +12,7 @@ use crate::engine::incident::{Closed, Incident, IncidentId};
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::{Moment, Stamp};
 use crate::engine::pattern::Pattern;
+use crate::engine::policy::Mode;
 use crate::engine::run::Run;
 use crate::engine::sample::{SessionState, Word};
 use crate::engine::subject::Memory;
@@ -133,12 +134,7 @@ fn paused(pause: &mut Option<Pause>, command: &OperatorCommand, now: Moment) {
     }
 }
 
-fn fold_attempt(
-    entry: &LedgerEntry,
-    memory: &mut Memory,
-    attempts: &mut BTreeMap<AttemptId, Unfinished>,
-    now: Moment,
-) {
+fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMap<AttemptId, Unfinished>, now: Moment) {
     if let Fact::Intended { attempt, incident, pattern, remedy, destroys, plan, reason, by } = &entry.fact {
         let (reason, by) = (reason.clone(), by.clone());
         let view = AttemptView {
@@ -217,7 +213,7 @@ impl Watchdog {
             return;
         };
         let same = subject.watch.plans.get(&view.remedy).filter(|plan| plan.mark == mark).cloned();
-        let resume_within = subject.watch.limits.attempt.resume_within;
+        let (mode, resume_within) = (subject.watch.mode, subject.watch.limits.attempt.resume_within);
         let Some(plan) = same.filter(|_| is_touched) else {
             let why = if is_touched { "its hook was configured anew meanwhile" } else { "it had not begun" };
             self.close_attempt(now, view, is_touched, why);
@@ -229,8 +225,11 @@ impl Watchdog {
         run.at = view.at;
         run.group = Arc::clone(&subject.watch.group);
         let mut run = run.resume(view.steps, world, planned);
+        let is_ordered = run.cause.by.is_some();
         if resume_within <= planned.age(now) {
             run.wind_up(RunEnd::Interrupted, "it was interrupted too long ago to go on with it");
+        } else if mode == Mode::Observe && !is_ordered {
+            run.wind_up(RunEnd::Interrupted, "mode is observe now");
         }
         subject.begin_run(now);
         subject.care.show_attempt(&Arc::new(run.view()));
@@ -239,11 +238,8 @@ impl Watchdog {
     }
 
     fn close_attempt(&mut self, now: Moment, view: AttemptView, is_touched: bool, why: &str) {
-        let (end, outcome) = if is_touched {
-            (RunEnd::Interrupted, Outcome::Interrupted)
-        } else {
-            (RunEnd::Aborted, Outcome::Aborted)
-        };
+        let (end, outcome) =
+            if is_touched { (RunEnd::Interrupted, Outcome::Interrupted) } else { (RunEnd::Aborted, Outcome::Aborted) };
         let (id, note) = (view.target.clone(), Some(Word::new(why)));
         let (attempt, incident) = (view.id, view.cause.incident);
         let ended = Fact::RunEnded { attempt, incident, end, spent: is_touched, note: note.clone() };

@@ -1,0 +1,27 @@
+//! The body of a request, read to its limits.
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body, Bytes, Incoming};
+use tokio::time::timeout;
+
+use super::reply::{Answer, problem};
+use super::{BODY_BYTES_MAX, BODY_WITHIN};
+
+/// Reads a body; `needs` says what the route takes, as a hint.
+pub(super) async fn read(body: Incoming, needs: &str) -> Result<Bytes, Answer> {
+    let too_large = || {
+        let error = format!("the body is longer than {BODY_BYTES_MAX} bytes");
+        problem(StatusCode::PAYLOAD_TOO_LARGE, &error, needs)
+    };
+    // A length that is announced is refused before anything is read.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| BODY_BYTES_MAX < announced) {
+        return Err(too_large());
+    }
+    match timeout(BODY_WITHIN, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(read)) => Ok(read.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, "the body is broken", needs)),
+        Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", needs)),
+    }
+}
