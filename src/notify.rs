@@ -1,6 +1,6 @@
 //! Announcements to the outside: each notifier gets the events that it wants, in order, without ever holding up the engine.
 //!
-//! [`letter`] turns an event into words, [`line`] sends them to one notifier.
+//! `letter` turns an event into words, `line` sends them to one notifier.
 
 mod letter;
 mod line;

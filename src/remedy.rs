@@ -1,6 +1,6 @@
 //! Hooks: the engine's orders as calls of programs and URLs, each answered exactly once.
 //!
-//! [`run`] carries out one order, [`exec`] and [`call`] its calls, [`process`] one process, [`runs`] keeps two runs of one target
+//! `run` carries out one order, `exec` and `call` its calls, `process` one process, `runs` keeps two runs of one target
 //! apart, also over a crash.
 
 mod brief;
