@@ -1,0 +1,757 @@
+//! One seed: a watchdog, its services, its hooks, its ledger and the people around it, in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wa_watchdog::engine::attempt::{Act, AttemptId, StepEnd, StepOrder, StepOutcome};
+use wa_watchdog::engine::command::{CommandId, OperatorCommand, Wish};
+use wa_watchdog::engine::ladder::Remedy;
+use wa_watchdog::engine::ledger::{Fact, LedgerEntry};
+use wa_watchdog::engine::plan::{Plan, Resume, Step, StepName};
+use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, Night, Policy, TOGETHER, Watch};
+use wa_watchdog::engine::sample::{Effort, SessionState, Word};
+use wa_watchdog::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
+
+use super::Totals;
+use super::chance::Chance;
+use super::oracle::{self, Attempt, Facts, RULES, Scene};
+use super::tape::Tape;
+use super::world::{Cure, Fault, Service};
+
+/// The wall clock at the true zero.
+const EPOCH: i64 = 1_770_000_000_000;
+
+/// What is broken, and where.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) rule: &'static str,
+    pub(crate) what: String,
+    pub(crate) tape: String,
+}
+
+pub(crate) struct Play {
+    chance: Chance,
+    policy: Policy,
+    dog: Watchdog,
+    now: Duration,
+    life: Duration,
+    jump: i64,
+    is_jumpy: bool,
+    services: BTreeMap<TargetId, Service>,
+    ledger: Vec<LedgerEntry>,
+    fails_until: Duration,
+    inbox: VecDeque<Input>,
+    hooks: Vec<Hook>,
+    done_keys: BTreeSet<String>,
+    attempts: BTreeMap<AttemptId, Attempt>,
+    facts: Facts,
+    commands: u64,
+    asked: BTreeMap<CommandId, OperatorCommand>,
+    forced: BTreeMap<TargetId, bool>,
+    crash_now: bool,
+    broken: Option<(&'static str, String)>,
+    pub(crate) totals: Totals,
+    tape: Tape,
+    is_loud: bool,
+}
+
+/// A hook under way.
+struct Hook {
+    ends: Duration,
+    order: StepOrder,
+    answers: Vec<StepOutcome>,
+    takes_effect: bool,
+    /// The watchdog that ordered it is gone.
+    is_orphan: bool,
+}
+
+impl Play {
+    pub(crate) fn new(seed: u64, is_loud: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let policy = policy(&mut chance);
+        let services = policy.targets.iter().map(|(id, watch)| {
+            let loses_session = !watch.restart_keeps_session;
+            (id.clone(), Service { loses_session, ..Service::new() })
+        });
+        let services: BTreeMap<_, _> = services.collect();
+        let start = Moment { uptime: Duration::from_secs(100), wall: Wall::from_millis(EPOCH) };
+        Self {
+            dog: Watchdog::restore(policy.clone(), &[], start),
+            tape: Tape::new(policy.targets.keys()),
+            is_jumpy: seed % 3 == 0,
+            chance,
+            policy,
+            now: Duration::ZERO,
+            life: Duration::ZERO,
+            jump: 0,
+            services,
+            ledger: Vec::new(),
+            fails_until: Duration::ZERO,
+            inbox: VecDeque::new(),
+            hooks: Vec::new(),
+            done_keys: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            facts: Facts::default(),
+            commands: 0,
+            asked: BTreeMap::new(),
+            forced: BTreeMap::new(),
+            crash_now: false,
+            broken: None,
+            totals: Totals::default(),
+            is_loud,
+        }
+    }
+
+    /// Plays for so long; returns what was broken.
+    pub(crate) fn run(&mut self, lasts: Duration) -> Result<(), Broken> {
+        let mut event = self.chance.secs(30, 600);
+        let mut memory = Duration::ZERO;
+        while self.now < lasts && self.broken.is_none() {
+            let deadline = self.dog.next_deadline().map(|due| self.life + due.uptime.saturating_sub(Duration::from_secs(100)));
+            let hook = self.hooks.iter().map(|hook| hook.ends).min();
+            let next = [deadline, hook, Some(event), Some(memory)].into_iter().flatten().min().unwrap_or(event);
+            self.now = next.max(self.now);
+            for service in self.services.values_mut() {
+                service.live(self.now);
+            }
+            self.end_hooks();
+            if event <= self.now {
+                self.something_happens();
+                event = self.now + self.chance.secs(30, 1500);
+            }
+            if memory <= self.now {
+                memory = self.now + Duration::from_secs(60);
+                self.read_memory();
+            }
+            if deadline.is_some_and(|due| due <= self.now) {
+                self.deadline_passes();
+            }
+            self.settle();
+        }
+        self.totals.seconds += self.now.as_secs();
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), Broken> {
+        if self.broken.is_none() {
+            if let Some(what) = oracle::invariant_every_attempt_ends(&self.attempts, self.now) {
+                self.breaks("invariant_every_attempt_ends", what);
+            }
+            // What waits in a queue of the driver is answered before it ends.
+            let lost = self.asked.keys().next().copied().filter(|_| self.now > self.fails_until);
+            if let Some(id) = lost {
+                self.breaks("invariant_every_command_is_answered", format!("{id:?} was not"));
+            }
+        }
+        match self.broken.take() {
+            None => Ok(()),
+            Some((rule, what)) => Err(Broken { rule, what, tape: self.tape.text() }),
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        let millis = i64::try_from(self.now.as_millis()).unwrap();
+        let uptime = self.now - self.life + Duration::from_secs(100);
+        Moment { uptime, wall: Wall::from_millis(EPOCH + millis + self.jump) }
+    }
+
+    fn say(&self, what: &str) {
+        if self.is_loud {
+            eprintln!("{:>9.1} {what}", self.now.as_secs_f64());
+        }
+    }
+
+    fn breaks(&mut self, rule: &'static str, what: String) {
+        self.say(&format!("BROKEN {rule}: {what}"));
+        if self.broken.is_none() {
+            self.broken = Some((rule, what));
+        }
+    }
+
+    fn deadline_passes(&mut self) {
+        let now = self.moment();
+        self.dog.handle(now, Input::DeadlinePassed);
+        self.settle();
+        let later = self.dog.next_deadline().is_none_or(|due| self.moment().uptime < due.uptime);
+        if !later && self.now < self.life + Duration::from_hours(10_000) {
+            self.breaks("invariant_a_deadline_is_met_once", String::from("the next deadline is not later"));
+        }
+    }
+
+    /// Takes orders and hands in answers until nothing is left.
+    fn settle(&mut self) {
+        loop {
+            while let Some(output) = self.dog.poll_output() {
+                self.carry_out(output);
+                if self.crash_now || self.broken.is_some() {
+                    break;
+                }
+            }
+            if self.broken.is_some() {
+                return;
+            }
+            if std::mem::take(&mut self.crash_now) {
+                self.crash();
+                continue;
+            }
+            let Some(input) = self.inbox.pop_front() else { return };
+            let watched = if let Input::Observed(id, _) = &input { Some(id.clone()) } else { None };
+            let now = self.moment();
+            self.dog.handle(now, input);
+            if let Some(id) = watched {
+                self.look_at(&id);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Poll(id, ask) => {
+                let wall = self.moment().wall;
+                let Some(service) = self.services.get(&id) else { return };
+                if let Some(sample) = service.answers(ask, self.now, wall, &mut self.chance) {
+                    self.observed(id, sample);
+                }
+            }
+            Output::Record(seq, entry) => self.record(seq, entry),
+            Output::Run(order) => self.order(order),
+            Output::Answer(id, _) => {
+                if self.asked.remove(&id).is_none() {
+                    self.breaks("invariant_every_command_is_answered", format!("{id:?} was answered twice"));
+                }
+            }
+            Output::Announce(event) => self.hear(&event),
+        }
+    }
+
+    fn observed(&mut self, id: TargetId, sample: Sample) {
+        self.tape.write(&id, self.moment().wall, &sample);
+        if let Some(answer) = sample.answer() {
+            let is_live = self.services.get(&id).is_some_and(|service| service.fault == Fault::WantsScan { dead: false });
+            if answer.state == SessionState::NeedsScan && is_live {
+                self.facts.live_code.insert(id.clone(), self.now);
+            } else {
+                self.facts.live_code.remove(&id);
+            }
+            if answer.state == SessionState::Connected {
+                self.facts.connected.insert(id.clone(), self.now);
+            }
+            self.facts.stopped.insert(id.clone(), answer.effort == Effort::Stopped);
+        }
+        self.inbox.push_back(Input::Observed(id, sample));
+    }
+
+    /// Notes what the watchdog suspects, as its view tells.
+    fn look_at(&mut self, id: &TargetId) {
+        let snapshot = self.dog.snapshot(self.moment());
+        let Some(view) = snapshot.target(id.as_str()) else { return };
+        let is_bad = view.verdict.as_str() != "healthy";
+        if is_bad {
+            self.facts.bad.entry(id.clone()).or_insert(self.now);
+        } else {
+            self.facts.bad.remove(id);
+        }
+        self.facts.well.insert(id.clone(), !is_bad && view.state == Some(SessionState::Connected));
+        if let Some(what) = oracle::invariant_views_are_bounded(&snapshot) {
+            self.breaks("invariant_views_are_bounded", what);
+        }
+    }
+
+    fn read_memory(&mut self) {
+        let read = |(id, service): (&TargetId, &Service)| (id.clone(), service.memory(self.now));
+        let readings: Vec<_> = self.services.iter().map(read).collect();
+        for (id, sample) in readings {
+            self.observed(id, sample);
+        }
+    }
+
+    fn record(&mut self, seq: wa_watchdog::engine::ledger::Seq, entry: LedgerEntry) {
+        let is_of_attempt = oracle::is_of_attempt(&entry.fact);
+        if is_of_attempt && !self.is_jumpy && self.chance.below(1000) < 6 {
+            self.crash_now = true;
+            return;
+        }
+        if self.now < self.fails_until {
+            self.totals.ledger_failures += 1;
+            self.inbox.push_back(Input::RecordFailed(seq));
+            return;
+        }
+        self.note(&entry);
+        self.ledger.push(entry);
+        if is_of_attempt && !self.is_jumpy && self.chance.below(1000) < 6 {
+            self.crash_now = true;
+            return;
+        }
+        self.inbox.push_back(Input::Recorded(seq));
+    }
+
+    /// Notes what became durable.
+    fn note(&mut self, entry: &LedgerEntry) {
+        let at = Duration::from_millis(u64::try_from((entry.at.millis() - EPOCH - self.jump).max(0)).unwrap());
+        match &entry.fact {
+            Fact::Intended { attempt, incident, pattern, remedy, destroys, .. } => {
+                self.say(&format!("{} {remedy} {attempt} intended for {pattern:?}", entry.target));
+                let watch = self.policy.targets.get(&entry.target).cloned().unwrap_or_default();
+                let ordered = pattern.is_none().then(|| self.forced.get(&entry.target).copied().unwrap_or(false));
+                let fresh = Attempt {
+                    target: entry.target.clone(),
+                    remedy: *remedy,
+                    destroys: *destroys,
+                    incident: incident.map(|id| id.0),
+                    pattern: *pattern,
+                    ordered,
+                    intended: self.now,
+                    begun: None,
+                    ended: None,
+                    outcome: None,
+                    started: Vec::new(),
+                    destroyed: BTreeMap::new(),
+                    cleared: false,
+                    last: None,
+                    watch,
+                };
+                self.attempts.insert(*attempt, fresh);
+            }
+            Fact::StepStarted { attempt, step, act, .. } => {
+                if let Some(known) = self.attempts.get_mut(attempt) {
+                    known.started.push((step.to_string(), *act));
+                }
+            }
+            Fact::StepEnded { attempt, act, end, .. } => {
+                if let Some(known) = self.attempts.get_mut(attempt) {
+                    known.cleared = *act == Act::Check && end.outcome == StepOutcome::Unmet;
+                }
+            }
+            Fact::RunEnded { attempt, end, spent, .. } => self.run_ended(*attempt, at, *end, *spent),
+            Fact::Verified { attempt, outcome, .. } => {
+                if let Some(known) = self.attempts.get_mut(attempt) {
+                    known.outcome = Some(*outcome);
+                }
+            }
+            Fact::Proposed { attempt, .. } => {
+                self.facts.proposed.insert(*attempt, self.now);
+            }
+            Fact::ForeignRestart => {
+                self.facts.foreign.insert(entry.target.clone(), self.now);
+            }
+            Fact::Commanded { command } => self.commanded(&entry.target, command),
+            _ => {}
+        }
+    }
+
+    fn commanded(&mut self, target: &TargetId, command: &OperatorCommand) {
+        let target = (*target != TargetId::all()).then(|| target.clone());
+        match &command.what {
+            // It counts from the moment at which it is ordered.
+            Wish::Pause { .. } => {}
+            Wish::Resume => drop(self.facts.paused.remove(&target)),
+            Wish::Ack => {
+                if let Some(target) = target {
+                    self.facts.acked.insert(target, self.now);
+                }
+            }
+            Wish::Approve { attempt } => {
+                self.facts.released.insert(*attempt, self.now);
+            }
+            Wish::Remedy { force, .. } => {
+                if let Some(target) = target {
+                    self.forced.insert(target, *force);
+                }
+            }
+        }
+    }
+
+    fn run_ended(&mut self, id: AttemptId, at: Duration, end: wa_watchdog::engine::attempt::RunEnd, spent: bool) {
+        let Some(known) = self.attempts.get_mut(&id).filter(|known| known.ended.is_none()) else { return };
+        known.ended = Some((at, end, spent));
+        self.totals.ended(known.remedy, known.destroys && spent);
+        let known = known.clone();
+        let is_running = self.services.get(&known.target).is_none_or(|service| service.running);
+        self.say(&format!("{} {} {id} {}", known.target, known.remedy, end.as_str()));
+        let is_known = self.policy.targets.contains_key(&known.target);
+        if spent && is_known && let Some(what) = oracle::invariant_the_service_is_left_running(&known, is_running) {
+            self.breaks("invariant_the_service_is_left_running", what);
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Refused(refusal) => self.totals.refused(refusal.reason),
+            Event::Scan(..) => self.totals.scans += 1,
+            Event::Storm { on: true, .. } => self.totals.storms += 1,
+            Event::Verified(view) => {
+                if let Some(known) = self.attempts.get_mut(&view.id) {
+                    known.outcome = view.outcome;
+                    self.totals.helped += u64::from(view.outcome.is_some_and(|outcome| outcome.as_str() == "helped"));
+                }
+            }
+            Event::RunEnded(view) => {
+                if let Some((_, end)) = view.ended {
+                    let touched = view.steps.iter().any(|step| matches!(step.act, Act::Do | Act::Undo));
+                    let spent = touched && end != wa_watchdog::engine::attempt::RunEnd::Unmet;
+                    self.run_ended(view.id, self.now, end, spent);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A hook is called: every rule is asked first.
+    fn order(&mut self, order: StepOrder) {
+        self.say(&format!("{} > {} {} {} {}", order.target, order.remedy, order.attempt, order.act.as_str(), order.step));
+        let snapshot = self.dog.snapshot(self.moment());
+        self.facts.ledger_fails = self.now <= self.fails_until;
+        let Some(this) = self.attempts.get(&order.attempt) else {
+            self.breaks("invariant_nothing_runs_without_a_durable_intent", format!("{} is not in the ledger", order.attempt));
+            return;
+        };
+        let hour = {
+            let zone = this.watch.limits.quiet_hours.zone.clone();
+            u8::try_from(self.moment().wall.timestamp().to_zoned(zone).hour()).unwrap()
+        };
+        let scene = Scene {
+            now: self.now,
+            order: &order,
+            this,
+            id: order.attempt,
+            all: &self.attempts,
+            policy: &self.policy,
+            snapshot: &snapshot,
+            facts: &self.facts,
+            hour,
+            is_jumpy: self.is_jumpy,
+        };
+        let found = RULES.iter().find_map(|(name, rule)| rule(&scene).map(|what| (*name, what)));
+        if let Some((rule, what)) = found {
+            self.breaks(rule, format!("{} {} of {}: {what}", order.remedy, order.attempt, order.target));
+            return;
+        }
+        self.act(order);
+    }
+
+    fn act(&mut self, order: StepOrder) {
+        let destroys = self
+            .attempts
+            .get(&order.attempt)
+            .and_then(|known| known.watch.plans.get(&order.remedy)?.steps.get(order.index))
+            .is_some_and(|step| step.destroys);
+        if let Some(known) = self.attempts.get_mut(&order.attempt) {
+            known.begun.get_or_insert(self.now);
+            if matches!(order.act, Act::Do | Act::Undo) {
+                known.last = Some((order.step.to_string(), order.act));
+            }
+            if destroys && order.act == Act::Do {
+                let count = known.destroyed.entry(order.step.to_string()).or_default();
+                *count += 1;
+                known.cleared = false;
+            }
+        }
+        let is_done = self.done_keys.contains(&order.key());
+        let luck = self.chance.below(100);
+        let (answers, takes_effect) = match (order.act, luck) {
+            (Act::Look, _) => (vec![StepOutcome::Done], false),
+            (Act::Check, 0..90) if is_done => (vec![StepOutcome::Done], false),
+            (Act::Check, 0..90) => (vec![StepOutcome::Unmet], false),
+            (Act::Check, _) => (vec![StepOutcome::Unknown], false),
+            (_, 0..74) => (vec![StepOutcome::Done], true),
+            (_, 74..80) => (vec![StepOutcome::Done, StepOutcome::Done], true),
+            (_, 80..83) => (vec![StepOutcome::Done], false),
+            (_, 83..90) => (vec![StepOutcome::Failed], self.chance.percent(50)),
+            (_, 90..94) => (vec![StepOutcome::Unmet], false),
+            (_, 94..97) => (vec![StepOutcome::Unknown], self.chance.percent(50)),
+            (_, _) => (vec![], self.chance.percent(50)),
+        };
+        let orphan = self.hooks.iter().filter(|hook| hook.order.attempt == order.attempt).map(|hook| hook.ends).max();
+        let ends = orphan.unwrap_or_default().max(self.now + self.chance.secs(0, 40));
+        self.hooks.push(Hook { ends, order, answers, takes_effect, is_orphan: false });
+    }
+
+    fn end_hooks(&mut self) {
+        let now = self.now;
+        let (ended, going): (Vec<Hook>, Vec<Hook>) = std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
+        self.hooks = going;
+        for hook in ended {
+            let key = hook.order.key();
+            if hook.takes_effect && self.done_keys.insert(key) {
+                self.take_effect(&hook.order);
+            }
+            if hook.is_orphan {
+                continue;
+            }
+            for outcome in hook.answers {
+                let started = self.services.get(&hook.order.target).map(|service| service.started.as_millis());
+                let world = (hook.order.act == Act::Look).then(|| Word::new(&format!("{started:?}")));
+                let end = StepEnd { outcome, note: None, world };
+                self.inbox.push_back(Input::StepEnded(hook.order.attempt, hook.order.number, end));
+            }
+        }
+        self.settle();
+    }
+
+    fn take_effect(&mut self, order: &StepOrder) {
+        let Some(service) = self.services.get_mut(&order.target) else { return };
+        match (&*order.step.0, order.act) {
+            ("stop", Act::Do) => service.running = false,
+            ("stop", _) => service.running = true,
+            ("wipe", _) => {
+                service.wiped(self.now, &mut self.chance);
+                service.started = self.now;
+            }
+            ("start", _) => {
+                service.running = true;
+                service.started = self.now;
+            }
+            (_, _) => service.remedied(self.now, order.remedy, &mut self.chance),
+        }
+    }
+
+    /// The watchdog ends in the middle, and starts again from what is durable.
+    fn crash(&mut self) {
+        self.totals.crashes += 1;
+        self.say("crash");
+        self.inbox.clear();
+        self.asked.clear();
+        for hook in &mut self.hooks {
+            hook.is_orphan = true;
+        }
+        self.now += if self.chance.percent(10) { self.chance.secs(1800, 5000) } else { self.chance.secs(1, 200) };
+        // A pause that was not durable is forgotten, as it said.
+        self.facts.paused = self.durable_pauses();
+        self.end_hooks_unheard();
+        self.life = self.now;
+        self.dog = Watchdog::restore(self.policy.clone(), &self.ledger, self.moment());
+    }
+
+    fn end_hooks_unheard(&mut self) {
+        let now = self.now;
+        let (ended, going): (Vec<Hook>, Vec<Hook>) = std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
+        self.hooks = going;
+        for hook in ended {
+            if hook.takes_effect && self.done_keys.insert(hook.order.key()) {
+                self.take_effect(&hook.order);
+            }
+        }
+    }
+
+    fn durable_pauses(&self) -> BTreeMap<Option<TargetId>, Option<Duration>> {
+        let mut paused = BTreeMap::new();
+        for entry in &self.ledger {
+            let Fact::Commanded { command } = &entry.fact else { continue };
+            let target = (entry.target != TargetId::all()).then(|| entry.target.clone());
+            match &command.what {
+                Wish::Pause { until } => {
+                    let at = until.map(|until| u64::try_from((until.millis() - EPOCH - self.jump).max(0)).unwrap());
+                    paused.insert(target, at.map(Duration::from_millis));
+                }
+                Wish::Resume => drop(paused.remove(&target)),
+                Wish::Approve { .. } | Wish::Ack | Wish::Remedy { .. } => {}
+            }
+        }
+        paused
+    }
+
+    fn something_happens(&mut self) {
+        let ids: Vec<TargetId> = self.services.keys().cloned().collect();
+        let id = self.chance.pick(&ids);
+        match self.chance.below(100) {
+            0..38 => {
+                let now = self.now;
+                if let Some(service) = self.services.get_mut(&id).filter(|service| service.fault == Fault::None) {
+                    service.breaks(now, &mut self.chance);
+                    let fault = service.fault;
+                    self.say(&format!("{id} breaks: {fault:?}"));
+                }
+            }
+            38..42 => self.outage(),
+            42..48 => self.by_hand(&id),
+            48..54 => self.fails_until = self.now + self.chance.secs(5, 400),
+            54..58 if self.is_jumpy => self.jump += i64::try_from(self.chance.below(7_200_000)).unwrap() - 3_600_000,
+            58..62 => self.reload(),
+            62..66 if self.chance.percent(40) && !self.is_jumpy => self.crash_now = true,
+            66..70 => self.compare_with_restore(),
+            70..100 => self.person(&id),
+            _ => {}
+        }
+        self.settle();
+    }
+
+    /// Most of them fall together, and most come back by themselves.
+    fn outage(&mut self) {
+        let ends = self.now + self.chance.secs(60, 2400);
+        let fault = self.chance.pick(&[Fault::Down, Fault::NeverReady]);
+        let share = self.chance.below(100);
+        self.say(&format!("outage: {fault:?}"));
+        for service in self.services.values_mut() {
+            if self.chance.percent(share) && service.fault == Fault::None {
+                service.always_well = false;
+                (service.fault, service.cure, service.heals) = (fault, Cure::Time, Some(ends));
+            }
+        }
+    }
+
+    fn by_hand(&mut self, id: &TargetId) {
+        let now = self.now;
+        let Some(service) = self.services.get_mut(id) else { return };
+        if self.chance.percent(50) {
+            service.started = now;
+            service.running = true;
+        } else {
+            service.always_well = false;
+            (service.fault, service.heals) = (Fault::Stopped, Some(now + self.chance.secs(60, 3000)));
+        }
+    }
+
+    fn person(&mut self, id: &TargetId) {
+        let until = self.chance.percent(70).then(|| self.moment().wall.after(self.chance.secs(60, 4000)));
+        let view = self.dog.snapshot(self.moment()).target(id.as_str()).cloned();
+        let proposal = view.and_then(|view| view.care.proposal.clone()).map(|proposal| proposal.attempt);
+        let what = match self.chance.below(100) {
+            0..8 => Wish::Pause { until },
+            8..30 => Wish::Resume,
+            30..65 => {
+                let wrong = AttemptId(self.chance.below(1 << 40));
+                Wish::Approve { attempt: proposal.filter(|_| self.chance.percent(90)).unwrap_or(wrong) }
+            }
+            65..80 => Wish::Ack,
+            _ => Wish::Remedy {
+                remedy: self.chance.pick(&[Remedy::Notify, Remedy::Reconnect, Remedy::Restart, Remedy::Reset]),
+                force: self.chance.percent(30),
+            },
+        };
+        let all = matches!(what, Wish::Pause { .. } | Wish::Resume) && self.chance.percent(40);
+        let target = (!all).then(|| id.clone());
+        if let Wish::Pause { until } = &what
+            && (all || self.policy.targets.contains_key(id))
+        {
+            let ends = until.map(|until| self.now + until.since(self.moment().wall));
+            self.facts.paused.insert(target.clone(), ends);
+        }
+        self.commands += 1;
+        self.totals.orders += 1;
+        let (who, reason) = (Word::new("ana"), Word::new("because"));
+        let order = OperatorCommand { target, who, reason, what };
+        self.asked.insert(CommandId(self.commands), order.clone());
+        self.inbox.push_back(Input::Commanded(CommandId(self.commands), order));
+    }
+
+    /// The configuration is read anew: another mode, a hook or a target that is gone or back.
+    fn reload(&mut self) {
+        let ids: Vec<TargetId> = self.services.keys().cloned().collect();
+        let id = self.chance.pick(&ids);
+        if self.policy.targets.contains_key(&id) && self.chance.percent(20) && 1 < self.policy.targets.len() {
+            self.policy.targets.remove(&id);
+            self.facts.bad.remove(&id);
+            self.facts.well.remove(&id);
+        } else if let Some(watch) = self.policy.targets.get_mut(&id) {
+            watch.mode = self.chance.pick(&[Mode::Act, Mode::Act, Mode::Approve, Mode::Observe]);
+            if self.chance.percent(20) {
+                watch.plans.remove(&Remedy::Restart);
+            }
+        } else {
+            let watch = watch(&mut self.chance, &id);
+            if let Some(service) = self.services.get_mut(&id) {
+                service.loses_session = !watch.restart_keeps_session;
+            }
+            self.policy.targets.insert(id, watch);
+        }
+        self.inbox.push_back(Input::PolicyChanged(self.policy.clone()));
+    }
+
+    /// What a restart would know is what the watchdog knows.
+    fn compare_with_restore(&mut self) {
+        self.settle();
+        let is_quiet = self.hooks.is_empty() && self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
+        if !is_quiet || self.is_jumpy || self.broken.is_some() || 0 < self.dog.snapshot(self.moment()).ledger_errors {
+            return;
+        }
+        let now = self.moment();
+        let (live, again) = (self.dog.snapshot(now), Watchdog::restore(self.policy.clone(), &self.ledger, now).snapshot(now));
+        for (live, again) in live.targets.iter().zip(&again.targets) {
+            let resets = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.gave_up, resets.underlying_problem);
+            let counts = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.day, resets.week, resets.month);
+            // A view is as old as its newest sample; windows may have moved by as much.
+            let near = |(a, b, c): (u32, u32, u32), (d, e, f): (u32, u32, u32)| a.abs_diff(d) + b.abs_diff(e) + c.abs_diff(f) < 2;
+            let (a, b) = (live.care.resets, again.care.resets);
+            if !near(counts(a), counts(b)) || (counts(a) == counts(b) && resets(a) != resets(b)) {
+                let what = format!("{}: {a:?} and after a restart {b:?}", live.target);
+                self.breaks("invariant_a_restart_knows_what_was_done", what);
+                return;
+            }
+        }
+        self.totals.compared += 1;
+    }
+}
+
+fn policy(chance: &mut Chance) -> Policy {
+    let count = 1 + chance.below(8);
+    let ids = (0..count).map(|n| TargetId::new(&format!("s{n}")).unwrap());
+    let targets = ids.map(|id| (id.clone(), watch(chance, &id))).collect();
+    let fleet = FleetLimits {
+        attempts: 1 + u32::try_from(chance.below(3)).unwrap(),
+        resets_daily: 1 + u32::try_from(chance.below(6)).unwrap(),
+        restarts_hourly: 1 + u32::try_from(chance.below(20)).unwrap(),
+        ..FleetLimits::default()
+    };
+    Policy { targets, together: TOGETHER, fleet }
+}
+
+fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
+    let mut limits = Limits::default();
+    limits.poll_every = chance.secs(10, 30);
+    // Budgets that let a lot happen in a few days, and cooldowns that bite.
+    limits.budget.restarts_hourly = 1 + u32::try_from(chance.below(4)).unwrap();
+    limits.budget.restarts_daily = 2 + u32::try_from(chance.below(12)).unwrap();
+    limits.budget.reset_every = chance.secs(600, 20_000);
+    limits.budget.resets_daily = 1 + u32::try_from(chance.below(4)).unwrap();
+    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(5)).unwrap();
+    limits.budget.gives_up_after = 1 + u32::try_from(chance.below(3)).unwrap();
+    limits.attempt.again_after = chance.secs(1800, 20_000);
+    limits.cooldown.first = chance.secs(120, 1200);
+    if chance.percent(40) {
+        let from = u8::try_from(chance.below(24)).unwrap();
+        let to = u8::try_from(chance.below(24)).unwrap();
+        limits.quiet_hours = Night { from, to, zone: jiff::tz::TimeZone::UTC };
+    }
+    let mut plans = BTreeMap::new();
+    let keeps = !chance.percent(15);
+    for remedy in [Remedy::Reconnect, Remedy::Restart, Remedy::Reset] {
+        if chance.percent(85) {
+            let destroys = remedy == Remedy::Reset || (remedy == Remedy::Restart && !keeps);
+            plans.insert(remedy, Arc::new(plan(chance, remedy, destroys)));
+        }
+    }
+    Watch {
+        whose: Arc::from(id.as_str()),
+        limits: Arc::new(limits),
+        has_deep: true,
+        has_qr: true,
+        has_status: true,
+        mode: chance.pick(&[Mode::Act, Mode::Act, Mode::Act, Mode::Approve, Mode::Observe]),
+        plans,
+        restart_keeps_session: keeps,
+        group: Arc::from(format!("g{}", chance.below(4)).as_str()),
+    }
+}
+
+fn plan(chance: &mut Chance, remedy: Remedy, destroys: bool) -> Plan {
+    let resume = chance.pick(&[Resume::Again, Resume::Check, Resume::Never]);
+    let mark = chance.next();
+    if remedy != Remedy::Reset || chance.percent(40) {
+        return Plan { mark, ..Plan::single(destroys, resume, Duration::from_mins(2)) };
+    }
+    let step = |name: &str, destroys, has_undo, leaves_running, resume| Step {
+        name: StepName(Arc::from(name)),
+        destroys,
+        resume,
+        has_undo,
+        leaves_running,
+        takes: Duration::from_mins(1),
+    };
+    let steps = vec![
+        step("stop", false, true, false, Resume::Again),
+        step("wipe", true, false, false, resume),
+        step("start", false, false, true, Resume::Again),
+    ];
+    Plan { steps, within: Duration::from_mins(10), mark, has_look: chance.percent(50) }
+}
