@@ -133,7 +133,7 @@ async fn each_notifier_gets_what_it_wants() {
 
 #[tokio::test]
 async fn a_second_try_keeps_the_id_and_the_order() {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "0");
     Mock::given(any()).respond_with(busy).up_to_n_times(2).mount(&server).await;
     Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
@@ -222,8 +222,9 @@ async fn a_reload_keeps_what_waits_and_ends_what_is_gone() {
     assert_eq!(before.received_requests().await.unwrap().len(), 2);
 }
 
+/// Starts a receiver of this test alone: one of a pool would hear what an earlier test still sends.
 async fn server(response: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(any()).respond_with(response).mount(&server).await;
     server
 }

@@ -24,7 +24,7 @@ const SECRET_BEFORE: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 const SHORT: Duration = Duration::from_secs(1);
 
 async fn server(response: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(any()).respond_with(response).mount(&server).await;
     server
 }
@@ -57,7 +57,7 @@ impl Respond for InTurn {
 }
 
 async fn server_in_turn(responses: Vec<ResponseTemplate>) -> MockServer {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(any()).respond_with(InTurn(responses, AtomicU32::new(0))).mount(&server).await;
     server
 }
@@ -248,7 +248,7 @@ async fn a_server_error_is_not_repeated_where_that_is_not_safe() {
 
 #[tokio::test]
 async fn a_rotated_token_is_read_again() {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     let bench = Bench::http(post(server.uri()));
     let token = bench.path("token");
     fs::write(&token, "old").unwrap();
@@ -299,7 +299,7 @@ fn polled(server: &MockServer, within: Duration) -> HttpCall {
 
 #[tokio::test]
 async fn work_that_was_begun_is_asked_about_until_it_is_done() {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(path("/start")).respond_with(status(202)).mount(&server).await;
     let state = |word: &str| status(200).set_body_json(json!({"state": word}));
     let states = InTurn(vec![state("busy"), status(500), state("done")], AtomicU32::new(0));
@@ -311,7 +311,7 @@ async fn work_that_was_begun_is_asked_about_until_it_is_done() {
 
 #[tokio::test]
 async fn work_that_is_not_done_in_time_is_unknown() {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(path("/start")).respond_with(status(202)).mount(&server).await;
     Mock::given(any()).respond_with(status(200).set_body_json(json!({"state": "busy"}))).mount(&server).await;
     let end = ended(polled(&server, SHORT), Act::Do).await;
