@@ -134,6 +134,12 @@ impl Care {
         self.following.is_none() && self.hand_off.is_none() && self.proposal.is_none() && self.standing.is_empty()
     }
 
+    /// Keeps what counts for a target that is watched no more.
+    #[must_use]
+    pub fn retired(self) -> Self {
+        Self { history: self.history, pause: self.pause, shown: self.shown, ..Self::default() }
+    }
+
     /// Notes that the run of an attempt ended, and begins to follow whether it helps.
     pub fn run_ended(
         &mut self,

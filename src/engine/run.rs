@@ -154,7 +154,7 @@ impl Run {
                 (Act::Undo, _) => Place::Partly,
             };
             self.touched = true;
-            self.destroyed |= destroys && place == Place::Done;
+            self.destroyed |= destroys && (place == Place::Done || view.outcome == Some(StepOutcome::Unknown));
             if view.act == Act::Undo && self.way == Way::Forward {
                 self.turn(Way::Backward, RunEnd::Failed, "it was being undone when the watchdog ended");
             }
@@ -163,8 +163,10 @@ impl Run {
             }
         }
         if self.way == Way::Forward && self.places.contains(&Place::Partly) {
+            let is_unknown = steps.iter().any(|view| view.act == Act::Do && view.outcome == Some(StepOutcome::Unknown));
             let way = if self.destroyed { Way::Last } else { Way::Backward };
-            self.turn(way, RunEnd::Failed, "a step had failed when the watchdog ended");
+            let end = if self.destroyed && is_unknown { RunEnd::Interrupted } else { RunEnd::Failed };
+            self.turn(way, end, "a step had failed when the watchdog ended");
         }
         self.steps = steps;
         self

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{AttemptId, AttemptView, StepEnd, StepOrder};
-use super::care::Pause;
+use super::care::{Care, Pause};
 use super::command::{CommandAnswer, CommandId, OperatorCommand};
 use super::fleet::{Fleet, Health};
 use super::incident::{Incident, IncidentId};
@@ -35,6 +35,8 @@ const PENDING_MAX: usize = 4096;
 const UNRECORDED_MAX: usize = 1024;
 /// How long an entry of an incident that could not be written waits for the next try.
 const RECORD_AGAIN_EVERY: Duration = Duration::from_secs(10);
+/// Most targets that are watched no more of which it is kept what was done for them; the ledger holds it all.
+const FORMER_MAX: usize = 1024;
 /// The clocks may drift apart this much between two inputs; beyond it the machine was suspended or a clock was set.
 const DRIFT_MAX: Duration = Duration::from_mins(1);
 
@@ -194,6 +196,8 @@ pub struct Watchdog {
     touched: BTreeMap<Arc<str>, Stamp>,
     /// Targets that wait for a person after a reset, and their host groups.
     handing_off: BTreeMap<TargetId, Arc<str>>,
+    /// What was done for targets that are watched no more: one that comes back has not got its budgets anew.
+    former: BTreeMap<TargetId, Care>,
 }
 
 /// What waits for an entry to be durable.
@@ -242,6 +246,7 @@ impl Watchdog {
             ledger_failed: None,
             touched: BTreeMap::new(),
             handing_off: BTreeMap::new(),
+            former: BTreeMap::new(),
         };
         watchdog.adopt(now, policy, remembered.targets);
         for unfinished in remembered.unfinished {
@@ -346,6 +351,12 @@ impl Watchdog {
             // What is done now must know what all the others show.
             self.follow_storm(now);
             self.attend(now, id);
+        }
+    }
+
+    fn retire(&mut self, id: TargetId, care: Care) {
+        if self.former.len() < FORMER_MAX {
+            self.former.insert(id, care.retired());
         }
     }
 
@@ -486,7 +497,12 @@ impl Watchdog {
                 for news in subject.unwatch(now) {
                     self.tell(now, &id, news);
                 }
+                self.retire(id, *subject.care);
             }
+        }
+        // What was done for targets that are watched no more was done all the same.
+        for past in remembered.values().flat_map(|memory| memory.care.history.past()).filter(|past| past.spent) {
+            self.fleet.spend(past.ended, past.remedy, past.destroys);
         }
         for (id, watch) in &policy.targets {
             if let Some(subject) = subjects.get_mut(id) {
@@ -498,14 +514,12 @@ impl Watchdog {
                 }
                 self.schedule.remove(id, &subject.slot);
             } else {
-                let memory = remembered.remove(id).unwrap_or_default();
+                let care = self.former.remove(id).unwrap_or_default();
+                let memory = remembered.remove(id).unwrap_or_else(|| Memory { care, ..Memory::default() });
                 let mut subject = Subject::new(id.clone(), watch.clone(), memory, self.epoch, now);
                 subject.care.take_up(now, &watch.limits);
                 self.fleet.tries(id, subject.care.following.is_some());
                 self.fleet.turned(id, Health::Unknown, subject.health);
-                for past in subject.care.history.past().iter().filter(|past| past.spent) {
-                    self.fleet.spend(past.ended, past.remedy, past.destroys);
-                }
                 if let Some((incident, since)) = subject.open_session() {
                     self.fleet.opened(since, incident);
                 }
@@ -522,6 +536,7 @@ impl Watchdog {
             for news in subject.unwatch(now) {
                 self.tell(now, &id, news);
             }
+            self.retire(id, *subject.care);
         }
         self.policy = policy;
         for id in self.policy.targets.keys().cloned().collect::<Vec<_>>() {

@@ -80,7 +80,8 @@ fn is_mended(fault: Fault, cure: Cure, chance: &mut Chance) -> bool {
                 Output::Announce(Event::Verified(view)) => {
                     helped |= view.outcome.is_some_and(|outcome| outcome.as_str() == "helped");
                 }
-                Output::Announce(_) | Output::Answer(..) => {}
+                Output::Announce(event) => { if std::env::var("LOUD").is_ok() { if let Some(t)=wa_watchdog::engine::tell::tell(&event) { eprintln!("{} {t}", now.uptime.as_secs()); } else { eprintln!("{} {}", now.uptime.as_secs(), format!("{event:?}").chars().take(150).collect::<String>()); } } }
+                Output::Answer(..) => {}
             }
         }
         now = now.after(Duration::from_secs(1));

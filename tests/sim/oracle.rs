@@ -41,6 +41,13 @@ pub(crate) struct Attempt {
     pub(crate) watch: Watch,
 }
 
+impl Attempt {
+    /// It counts for budgets: it runs, or something of it ran.
+    fn is_spent(&self) -> bool {
+        self.ended.is_none_or(|(_, _, spent)| spent)
+    }
+}
+
 /// What a rule may look at when an attempt begins or goes on.
 pub(crate) struct Scene<'a> {
     pub(crate) now: Duration,
@@ -125,7 +132,7 @@ impl Scene<'_> {
     fn begun_within(&self, window: Duration, kind: impl Fn(&Attempt) -> bool) -> usize {
         let recent = |at: Duration| self.now.saturating_sub(at) < window;
         let counts = |(id, other): &(&AttemptId, &Attempt)| {
-            **id != self.id && other.target == self.this.target && other.begun.is_some_and(recent) && kind(other)
+            **id != self.id && other.target == self.this.target && other.is_spent() && other.begun.is_some_and(recent) && kind(other)
         };
         self.all.iter().filter(counts).count()
     }
@@ -180,7 +187,7 @@ fn invariant_no_window_holds_more_than_its_budget(scene: &Scene<'_>) -> Option<S
     let recent = |at: Duration, window: Duration| scene.now.saturating_sub(at) < window;
     let fleet = |window, kind: &dyn Fn(&Attempt) -> bool| {
         let counts = |(id, other): &(&AttemptId, &Attempt)| {
-            **id != scene.id && other.begun.is_some_and(|at| recent(at, window)) && kind(other)
+            **id != scene.id && other.is_spent() && other.begun.is_some_and(|at| recent(at, window)) && kind(other)
         };
         scene.all.iter().filter(counts).count()
     };

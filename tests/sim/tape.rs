@@ -47,8 +47,7 @@ impl Tape {
         if TAPE_BYTES_MAX < self.lines.len() {
             self.lines.clear();
         }
-        // A string takes whatever is written into it.
-        drop(writeln!(self.lines, "{{\"at\":\"{at}\",\"target\":\"{target}\",{seen}}}"));
+        writeln!(self.lines, "{{\"at\":\"{at}\",\"target\":\"{target}\",{seen}}}").unwrap();
     }
 
     pub(crate) fn text(&self) -> String {

@@ -58,7 +58,7 @@ impl HandOff {
     pub fn follow(&mut self, now: Moment, timeline: &Timeline, limits: &Limits) -> (Option<ScanNews>, bool) {
         let limits = &limits.hand_off;
         let was_asked = self.round_ends.is_some();
-        if timeline.is_connected() && timeline.last_good.is_some_and(|at| self.since <= at.stamp()) {
+        if timeline.is_connected() && timeline.last_good.is_some_and(|at| self.since < at.stamp()) {
             return (was_asked.then_some(ScanNews::Done), true);
         }
         let Some(shown_since) = timeline.scan.since() else {

@@ -119,7 +119,9 @@ impl History {
     #[must_use]
     pub fn climbed(&self, now: Moment, incident: IncidentId, again_after: Duration) -> Vec<&Past> {
         let mut climbed: Vec<&Past> = Vec::new();
-        for past in self.past.iter().filter(|past| past.incident == Some(incident) && past.spent) {
+        // One whose precondition was not met costs nothing, but it was tried: the next rung is due.
+        let was_tried = |past: &&Past| past.spent || past.outcome == Some(Outcome::Unmet);
+        for past in self.past.iter().filter(|past| past.incident == Some(incident)).filter(was_tried) {
             if climbed.last().is_some_and(|last| last.ended.after(again_after) <= past.ended) {
                 climbed.clear();
             }

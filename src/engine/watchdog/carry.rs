@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Await, Event, Output, Watchdog};
 use crate::engine::attempt::{AttemptId, Outcome, RunEnd, StepEnd, StepOrder, StepOutcome};
+use crate::engine::care::history::Past;
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::Moment;
 use crate::engine::pattern::Pattern;
@@ -164,6 +165,10 @@ impl Watchdog {
         }
         let Some(subject) = self.subjects.get_mut(id) else {
             let outcome = if run.touched { Outcome::Interrupted } else { Outcome::Aborted };
+            if let Some(care) = self.former.get_mut(id) {
+                care.history.note(Past::of(&run.view(), now.stamp(), run.touched));
+                care.history.settle(run.id, outcome);
+            }
             let fact = Fact::Verified { attempt: run.id, incident: run.cause.incident, outcome, note };
             self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
             return;
