@@ -38,7 +38,8 @@ pub(crate) fn invariant_a_lasting_failure_is_mended(seeds: u64) -> Result<(), St
 
 fn is_mended(fault: Fault, cure: Cure, chance: &mut Chance) -> bool {
     let id = TargetId::new("calm").unwrap();
-    let plan = |remedy| (remedy, Arc::new(Plan::single(remedy == Remedy::Reset, Resume::Never, Duration::from_mins(1))));
+    let plan =
+        |remedy| (remedy, Arc::new(Plan::single(remedy == Remedy::Reset, Resume::Never, Duration::from_mins(1))));
     let plans = [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(plan).into();
     let watch = Watch { mode: Mode::Act, plans, has_deep: true, ..Watch::default() };
     let policy = Policy { targets: [(id.clone(), watch)].into(), together: TOGETHER, ..Policy::default() };
@@ -80,8 +81,7 @@ fn is_mended(fault: Fault, cure: Cure, chance: &mut Chance) -> bool {
                 Output::Announce(Event::Verified(view)) => {
                     helped |= view.outcome.is_some_and(|outcome| outcome.as_str() == "helped");
                 }
-                Output::Announce(event) => { if std::env::var("LOUD").is_ok() { if let Some(t)=wa_watchdog::engine::tell::tell(&event) { eprintln!("{} {t}", now.uptime.as_secs()); } else { eprintln!("{} {}", now.uptime.as_secs(), format!("{event:?}").chars().take(150).collect::<String>()); } } }
-                Output::Answer(..) => {}
+                Output::Announce(_) | Output::Answer(..) => {}
             }
         }
         now = now.after(Duration::from_secs(1));

@@ -132,7 +132,11 @@ impl Scene<'_> {
     fn begun_within(&self, window: Duration, kind: impl Fn(&Attempt) -> bool) -> usize {
         let recent = |at: Duration| self.now.saturating_sub(at) < window;
         let counts = |(id, other): &(&AttemptId, &Attempt)| {
-            **id != self.id && other.target == self.this.target && other.is_spent() && other.begun.is_some_and(recent) && kind(other)
+            **id != self.id
+                && other.target == self.this.target
+                && other.is_spent()
+                && other.begun.is_some_and(recent)
+                && kind(other)
         };
         self.all.iter().filter(counts).count()
     }
@@ -156,7 +160,8 @@ fn invariant_nothing_runs_without_a_durable_intent(scene: &Scene<'_>) -> Option<
 /// One attempt a target, one a host group, and no more than the fleet may have.
 fn invariant_one_attempt_at_a_time(scene: &Scene<'_>) -> Option<String> {
     scene.this.begun.is_none().then_some(())?;
-    let open = |(id, other): &(&AttemptId, &Attempt)| **id != scene.id && other.begun.is_some() && other.ended.is_none();
+    let open =
+        |(id, other): &(&AttemptId, &Attempt)| **id != scene.id && other.begun.is_some() && other.ended.is_none();
     let open: Vec<_> = scene.all.iter().filter(open).collect();
     let same = |other: &Attempt| other.target == scene.this.target || other.watch.group == scene.this.watch.group;
     if let Some((id, _)) = open.iter().find(|(_, other)| same(other)) {
@@ -180,7 +185,8 @@ fn invariant_no_window_holds_more_than_its_budget(scene: &Scene<'_>) -> Option<S
     };
     let (remedy, destroys) = (scene.this.remedy, scene.this.destroys);
     let kind = |other: &Attempt| other.destroys == destroys && (destroys || other.remedy == remedy);
-    let broken = windows.iter().find(|(most, window)| usize::try_from(*most).unwrap() <= scene.begun_within(*window, kind));
+    let broken =
+        windows.iter().find(|(most, window)| usize::try_from(*most).unwrap() <= scene.begun_within(*window, kind));
     if let Some((most, window)) = broken {
         return Some(format!("{remedy}: {most} in {window:?} are spent"));
     }
@@ -212,7 +218,8 @@ fn invariant_observe_never_acts(scene: &Scene<'_>) -> Option<String> {
 /// While paused no attempt begins, and none destroys.
 fn invariant_a_pause_holds(scene: &Scene<'_>) -> Option<String> {
     let step = scene.this.watch.plans.get(&scene.order.remedy)?.steps.get(scene.order.index)?;
-    let is_new = scene.this.begun.is_none() || (step.destroys && scene.order.act == Act::Do && scene.this.destroyed.is_empty());
+    let is_new =
+        scene.this.begun.is_none() || (step.destroys && scene.order.act == Act::Do && scene.this.destroyed.is_empty());
     (is_new && scene.facts.is_paused(&scene.this.target, scene.now)).then(|| String::from("it is paused"))
 }
 
@@ -226,7 +233,10 @@ fn invariant_a_live_code_is_not_disturbed(scene: &Scene<'_>) -> Option<String> {
     }
     let connected = scene.facts.connected.get(&scene.this.target).copied();
     let resets = scene.all.values().filter(|other| other.target == scene.this.target && other.destroys);
-    let last = resets.filter_map(|other| other.ended.filter(|(_, end, spent)| *spent && *end != RunEnd::Aborted)).map(|(at, ..)| at).max()?;
+    let last = resets
+        .filter_map(|other| other.ended.filter(|(_, end, spent)| *spent && *end != RunEnd::Aborted))
+        .map(|(at, ..)| at)
+        .max()?;
     let waits = scene.now.saturating_sub(last) < limits.qr_within && connected.is_none_or(|at| at <= last);
     (waits && !scene.is_jumpy).then(|| String::from("a reset was just made, and no code was waited for"))
 }
@@ -247,9 +257,11 @@ fn invariant_no_forbidden_remedy(scene: &Scene<'_>) -> Option<String> {
     scene.begins_unordered()?;
     let (pattern, remedy) = (scene.this.pattern?, scene.this.remedy);
     let never: &[Remedy] = match pattern {
-        Pattern::Conflict | Pattern::Unreachable | Pattern::StuckQr | Pattern::SilentSession | Pattern::MemoryPressure => {
-            &[Remedy::Reset]
-        }
+        Pattern::Conflict
+        | Pattern::Unreachable
+        | Pattern::StuckQr
+        | Pattern::SilentSession
+        | Pattern::MemoryPressure => &[Remedy::Reset],
         Pattern::Repeated404 => &[Remedy::Restart],
         Pattern::CredentialsRefused => &[Remedy::Reconnect, Remedy::Restart, Remedy::Reset],
         Pattern::SessionExpired | Pattern::StateLoop | Pattern::NeverReady => &[],
@@ -267,7 +279,8 @@ fn invariant_no_reset_before_a_restart_failed(scene: &Scene<'_>) -> Option<Strin
             && other.incident == scene.this.incident
             && other.outcome == Some(Outcome::DidNotHelp)
     };
-    (wants && scene.this.remedy == Remedy::Reset && !scene.all.values().any(tried)).then(|| String::from("no restart failed"))
+    (wants && scene.this.remedy == Remedy::Reset && !scene.all.values().any(tried))
+        .then(|| String::from("no restart failed"))
 }
 
 /// What needs a person waits for the morning.
@@ -303,7 +316,9 @@ fn invariant_it_gives_up(scene: &Scene<'_>) -> Option<String> {
         let spent = other.ended.is_some_and(|(at, _, spent)| spent && acked < at);
         match other.outcome {
             Some(Outcome::Helped) => failed = 0,
-            Some(Outcome::DidNotHelp | Outcome::Failed | Outcome::Interrupted) if other.destroys && spent => failed += 1,
+            Some(Outcome::DidNotHelp | Outcome::Failed | Outcome::Interrupted) if other.destroys && spent => {
+                failed += 1
+            }
             _ => {}
         }
     }
@@ -362,7 +377,8 @@ fn invariant_nothing_without_proof(scene: &Scene<'_>) -> Option<String> {
     scene.begins_unordered()?;
     let pattern = scene.this.pattern?;
     let view = scene.view()?;
-    let open = view.open.iter().any(|incident| Some(incident.id.0) == scene.this.incident && incident.pattern == pattern);
+    let open =
+        view.open.iter().any(|incident| Some(incident.id.0) == scene.this.incident && incident.pattern == pattern);
     (!open).then(|| format!("no incident of {pattern} is open"))
 }
 
@@ -374,7 +390,8 @@ fn invariant_a_stopped_session_is_left_alone(scene: &Scene<'_>) -> Option<String
 
 /// What a view shows is bounded.
 pub(crate) fn invariant_views_are_bounded(snapshot: &Snapshot) -> Option<String> {
-    let too_long = |view: &TargetView| 20 < view.care.attempts.len() || 64 < view.timeline.len() || 12 < view.care.refused.len();
+    let too_long =
+        |view: &TargetView| 20 < view.care.attempts.len() || 64 < view.timeline.len() || 12 < view.care.refused.len();
     let long = snapshot.targets.iter().find(|view| too_long(view))?;
     Some(format!("the view of {} grows", long.target))
 }
@@ -393,9 +410,10 @@ pub(crate) fn invariant_every_attempt_ends(all: &BTreeMap<AttemptId, Attempt>, n
 pub(crate) fn invariant_the_service_is_left_running(attempt: &Attempt, is_running: bool) -> Option<String> {
     let plan = attempt.watch.plans.get(&attempt.remedy)?;
     let starts = plan.steps.iter().find(|step| step.leaves_running)?;
-    let was_tried = attempt.last.as_ref().is_some_and(|(step, act)| {
-        (*act == Act::Do && *step == starts.name.to_string()) || *act == Act::Undo
-    });
+    let was_tried = attempt
+        .last
+        .as_ref()
+        .is_some_and(|(step, act)| (*act == Act::Do && *step == starts.name.to_string()) || *act == Act::Undo);
     (!is_running && !was_tried).then(|| format!("{:?} was the last act, and the service is down", attempt.last))
 }
 

@@ -108,7 +108,8 @@ impl Play {
         let mut event = self.chance.secs(30, 600);
         let mut memory = Duration::ZERO;
         while self.now < lasts && self.broken.is_none() {
-            let deadline = self.dog.next_deadline().map(|due| self.life + due.uptime.saturating_sub(Duration::from_secs(100)));
+            let deadline =
+                self.dog.next_deadline().map(|due| self.life + due.uptime.saturating_sub(Duration::from_secs(100)));
             let hook = self.hooks.iter().map(|hook| hook.ends).min();
             let next = [deadline, hook, Some(event), Some(memory)].into_iter().flatten().min().unwrap_or(event);
             self.now = next.max(self.now);
@@ -170,11 +171,12 @@ impl Play {
     }
 
     fn deadline_passes(&mut self) {
-        let now = self.moment();
+        let (now, life) = (self.moment(), self.life);
         self.dog.handle(now, Input::DeadlinePassed);
         self.settle();
         let later = self.dog.next_deadline().is_none_or(|due| self.moment().uptime < due.uptime);
-        if !later && self.now < self.life + Duration::from_hours(10_000) {
+        // One that crashed meanwhile begins anew.
+        if !later && self.life == life {
             self.breaks("invariant_a_deadline_is_met_once", String::from("the next deadline is not later"));
         }
     }
@@ -228,7 +230,8 @@ impl Play {
     fn observed(&mut self, id: TargetId, sample: Sample) {
         self.tape.write(&id, self.moment().wall, &sample);
         if let Some(answer) = sample.answer() {
-            let is_live = self.services.get(&id).is_some_and(|service| service.fault == Fault::WantsScan { dead: false });
+            let is_live =
+                self.services.get(&id).is_some_and(|service| service.fault == Fault::WantsScan { dead: false });
             if answer.state == SessionState::NeedsScan && is_live {
                 self.facts.live_code.insert(id.clone(), self.now);
             } else {
@@ -370,7 +373,10 @@ impl Play {
         let is_running = self.services.get(&known.target).is_none_or(|service| service.running);
         self.say(&format!("{} {} {id} {}", known.target, known.remedy, end.as_str()));
         let is_known = self.policy.targets.contains_key(&known.target);
-        if spent && is_known && let Some(what) = oracle::invariant_the_service_is_left_running(&known, is_running) {
+        if spent
+            && is_known
+            && let Some(what) = oracle::invariant_the_service_is_left_running(&known, is_running)
+        {
             self.breaks("invariant_the_service_is_left_running", what);
         }
     }
@@ -399,11 +405,21 @@ impl Play {
 
     /// A hook is called: every rule is asked first.
     fn order(&mut self, order: StepOrder) {
-        self.say(&format!("{} > {} {} {} {}", order.target, order.remedy, order.attempt, order.act.as_str(), order.step));
+        self.say(&format!(
+            "{} > {} {} {} {}",
+            order.target,
+            order.remedy,
+            order.attempt,
+            order.act.as_str(),
+            order.step
+        ));
         let snapshot = self.dog.snapshot(self.moment());
         self.facts.ledger_fails = self.now <= self.fails_until;
         let Some(this) = self.attempts.get(&order.attempt) else {
-            self.breaks("invariant_nothing_runs_without_a_durable_intent", format!("{} is not in the ledger", order.attempt));
+            self.breaks(
+                "invariant_nothing_runs_without_a_durable_intent",
+                format!("{} is not in the ledger", order.attempt),
+            );
             return;
         };
         let hour = {
@@ -469,7 +485,8 @@ impl Play {
 
     fn end_hooks(&mut self) {
         let now = self.now;
-        let (ended, going): (Vec<Hook>, Vec<Hook>) = std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
+        let (ended, going): (Vec<Hook>, Vec<Hook>) =
+            std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
         self.hooks = going;
         for hook in ended {
             let key = hook.order.key();
@@ -525,7 +542,8 @@ impl Play {
 
     fn end_hooks_unheard(&mut self) {
         let now = self.now;
-        let (ended, going): (Vec<Hook>, Vec<Hook>) = std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
+        let (ended, going): (Vec<Hook>, Vec<Hook>) =
+            std::mem::take(&mut self.hooks).into_iter().partition(|hook| hook.ends <= now);
         self.hooks = going;
         for hook in ended {
             if hook.takes_effect && self.done_keys.insert(hook.order.key()) {
@@ -661,17 +679,21 @@ impl Play {
     /// What a restart would know is what the watchdog knows.
     fn compare_with_restore(&mut self) {
         self.settle();
-        let is_quiet = self.hooks.is_empty() && self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
+        let is_quiet =
+            self.hooks.is_empty() && self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
         if !is_quiet || self.is_jumpy || self.broken.is_some() || 0 < self.dog.snapshot(self.moment()).ledger_errors {
             return;
         }
         let now = self.moment();
-        let (live, again) = (self.dog.snapshot(now), Watchdog::restore(self.policy.clone(), &self.ledger, now).snapshot(now));
+        let (live, again) =
+            (self.dog.snapshot(now), Watchdog::restore(self.policy.clone(), &self.ledger, now).snapshot(now));
         for (live, again) in live.targets.iter().zip(&again.targets) {
             let resets = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.gave_up, resets.underlying_problem);
             let counts = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.day, resets.week, resets.month);
             // A view is as old as its newest sample; windows may have moved by as much.
-            let near = |(a, b, c): (u32, u32, u32), (d, e, f): (u32, u32, u32)| a.abs_diff(d) + b.abs_diff(e) + c.abs_diff(f) < 2;
+            let near = |(a, b, c): (u32, u32, u32), (d, e, f): (u32, u32, u32)| {
+                a.abs_diff(d) + b.abs_diff(e) + c.abs_diff(f) < 2
+            };
             let (a, b) = (live.care.resets, again.care.resets);
             if !near(counts(a), counts(b)) || (counts(a) == counts(b) && resets(a) != resets(b)) {
                 let what = format!("{}: {a:?} and after a restart {b:?}", live.target);
@@ -704,8 +726,8 @@ fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
     limits.budget.restarts_daily = 2 + u32::try_from(chance.below(12)).unwrap();
     limits.budget.reset_every = chance.secs(600, 20_000);
     limits.budget.resets_daily = 1 + u32::try_from(chance.below(4)).unwrap();
-    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(5)).unwrap();
-    limits.budget.gives_up_after = 1 + u32::try_from(chance.below(3)).unwrap();
+    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(3)).unwrap();
+    limits.budget.gives_up_after = 2 + u32::try_from(chance.below(3)).unwrap();
     limits.attempt.again_after = chance.secs(1800, 20_000);
     limits.cooldown.first = chance.secs(120, 1200);
     if chance.percent(40) {

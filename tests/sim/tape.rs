@@ -25,10 +25,15 @@ impl Tape {
             return;
         }
         let seen = match sample {
-            Sample::Poll { reply: Reply::NoAnswer(Failure::Timeout), .. } => String::from("\"poll\":{\"error\":\"timeout\"}"),
-            Sample::Poll { reply: Reply::NoAnswer(_), .. } => String::from("\"poll\":{\"error\":\"connection_refused\"}"),
+            Sample::Poll { reply: Reply::NoAnswer(Failure::Timeout), .. } => {
+                String::from("\"poll\":{\"error\":\"timeout\"}")
+            }
+            Sample::Poll { reply: Reply::NoAnswer(_), .. } => {
+                String::from("\"poll\":{\"error\":\"connection_refused\"}")
+            }
             Sample::Poll { reply: Reply::Answer(answer), .. } => {
-                let (connected, scan) = (answer.state == SessionState::Connected, answer.state == SessionState::NeedsScan);
+                let (connected, scan) =
+                    (answer.state == SessionState::Connected, answer.state == SessionState::NeedsScan);
                 let word = match answer.state {
                     SessionState::Conflict => "CONFLICT",
                     SessionState::LoggedOut => "LOGOUT",
@@ -36,7 +41,9 @@ impl Tape {
                     _ if connected => "CONNECTED",
                     _ => "connecting",
                 };
-                format!("\"poll\":{{\"status\":200,\"body\":{{\"connected\":{connected},\"hasQR\":{scan},\"state\":\"{word}\"}}}}")
+                format!(
+                    "\"poll\":{{\"status\":200,\"body\":{{\"connected\":{connected},\"hasQR\":{scan},\"state\":\"{word}\"}}}}"
+                )
             }
             Sample::Memory(memory) => {
                 let limit = memory.limit_bytes.unwrap_or(0);

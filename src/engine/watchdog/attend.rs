@@ -277,7 +277,10 @@ impl Watchdog {
         let subject = self.subjects.get_mut(id)?;
         let (destroys, health) = (subject.watch.destroys(wanted.remedy), subject.health);
         let storm = self.fleet.storm_for(now, id, health, destroys, &self.policy);
-        let fleet_use = self.fleet.used(now, wanted.remedy, destroys);
+        // What is under way will be spent.
+        let same = |run: &&Run| run.destroys == destroys && (destroys || run.remedy == wanted.remedy);
+        let under_way = u32::try_from(self.runs.values().filter(same).count()).unwrap_or(u32::MAX);
+        let fleet_use = self.fleet.used(now, wanted.remedy, destroys).saturating_add(under_way);
         let for_all = self.pause.as_ref().filter(|pause| pause.counts(now));
         let ledger_failed = self.ledger_failed.is_some_and(|at| at.age(now) < LEDGER_REST);
         let subject = self.subjects.get_mut(id)?;
