@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::Moment;
+use crate::engine::ladder::Remedy;
 use crate::engine::pattern::Pattern;
 
 mod account;
@@ -34,6 +35,9 @@ pub use tell::{Narrator, Row, Summary, intro};
 
 /// The time after the start within which every scripted failure has its name, under the policy of [`settings()`].
 pub const NAMED_WITHIN: Duration = Duration::from_secs(50);
+
+/// The time after the start within which every remedy has helped, and that is proven.
+pub const HELPED_WITHIN: Duration = Duration::from_secs(80);
 
 /// The gateways of the demo, each on its own port of the loopback, until they are stopped.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Target {
     pub plays: &'static str,
     /// What the watchdog should say of it; none where it should say nothing.
     pub expects: Option<Pattern>,
+    /// The remedies for which it takes a call, as `POST /demo/REMEDY`; the last one mends it. Without any it is only observed.
+    pub hooks: Vec<Remedy>,
 }
 
 /// The script's own time: the clock of the caller, counted from the start, `speed` times as fast.
@@ -93,7 +99,8 @@ impl Gateways {
         for role in cast::CAST {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             targets.push(role.target(listener.local_addr()?));
-            tracker.spawn(server::serve(listener, role, playtime.clone(), tracker.clone(), stop.clone()));
+            let actor = Arc::new(server::Actor::new(role, playtime.clone()));
+            tracker.spawn(server::serve(listener, actor, tracker.clone(), stop.clone()));
         }
         Ok(Self { targets })
     }

@@ -28,6 +28,8 @@ async fn every_failure_of_the_demo_has_its_gateway_and_two_are_well() {
         ("stuck-qr", Some(Pattern::StuckQr)),
         ("down", Some(Pattern::Unreachable)),
         ("wasender", Some(Pattern::Repeated404)),
+        ("hung", Some(Pattern::NeverReady)),
+        ("expired", Some(Pattern::SessionExpired)),
     ];
     assert_eq!(cast, expected);
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::script::{Script, from};
 use super::service::Session;
 use super::{Target, account, service};
+use crate::engine::ladder::Remedy;
 use crate::engine::pattern::Pattern;
 
 /// One role.
@@ -20,6 +21,17 @@ pub(super) struct Role {
     pub(super) expects: Option<Pattern>,
     /// Its script, in its gateway's form.
     pub(super) part: Part,
+    /// What its hooks do: from their call on it plays another script.
+    pub(super) mends: &'static [Mend],
+}
+
+/// A hook and what it leads to.
+#[derive(Debug)]
+pub(super) struct Mend {
+    /// The remedy that its hook carries out.
+    pub(super) remedy: Remedy,
+    /// What is played from its call on.
+    pub(super) script: Script<service::Act>,
 }
 
 /// A script and the gateway that plays it.
@@ -38,6 +50,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "is well: stays connected, and messages pass",
         expects: None,
         part: Part::Service(Script::always(shows(BUSY))),
+        mends: &[],
     },
     Role {
         name: "restarting",
@@ -47,36 +60,62 @@ pub(super) static CAST: &[Role] = &[
             shows(OPEN),
             &[from(10, service::Act::DownBehindProxy), from(13, shows(STARTING)), from(16, shows(OPEN))],
         )),
+        mends: &[],
     },
     Role {
         name: "loop",
         plays: "loops: connects, and falls again after a few seconds",
         expects: Some(Pattern::StateLoop),
         part: Part::Service(Script::again(shows(LINKED), &[from(3, shows(OPENING)), from(5, shows(PAIRING))], 7)),
+        mends: &[],
     },
     Role {
         name: "conflict",
         plays: "is connected, then another client takes its session",
         expects: Some(Pattern::Conflict),
         part: Part::Service(Script::once(shows(LINKED), &[from(8, shows(TAKEN))])),
+        mends: &[],
     },
     Role {
         name: "stuck-qr",
         plays: "shows one QR code after the other, and nobody scans",
         expects: Some(Pattern::StuckQr),
         part: Part::Service(Script::always(shows(WAITING))),
+        mends: &[],
     },
     Role {
         name: "down",
         plays: "takes every question and never answers",
         expects: Some(Pattern::Unreachable),
         part: Part::Service(Script::always(service::Act::Hangs)),
+        mends: &[],
     },
     Role {
         name: "wasender",
         plays: "is a Wasender account: connected, then somebody deletes the session",
         expects: Some(Pattern::Repeated404),
         part: Part::Account(Script::once(account::Act::Holds("connected"), &[from(12, account::Act::Deleted)])),
+        mends: &[],
+    },
+    Role {
+        name: "hung",
+        plays: "hangs while it starts, and a restart mends it",
+        expects: Some(Pattern::NeverReady),
+        part: Part::Service(Script::once(shows(OPEN), &[from(5, shows(STARTING))])),
+        mends: &[Mend {
+            remedy: Remedy::Restart,
+            script: Script::once(service::Act::DownBehindProxy, &[from(2, shows(STARTING)), from(4, shows(OPEN))]),
+        }],
+    },
+    Role {
+        name: "expired",
+        plays: "is unlinked from the phone; a reset and a scan mend it (the script scans)",
+        expects: Some(Pattern::SessionExpired),
+        part: Part::Service(Script::once(shows(OPEN), &[from(6, shows(UNLINKED))])),
+        mends: &[Mend {
+            remedy: Remedy::Reset,
+            script: Script::once(shows(STARTING), &[from(2, shows(WAITING)), from(14, shows(OPEN))]),
+        }],
     },
 ];
 
@@ -88,6 +127,7 @@ const WAITING: Session = Session { connected: false, has_qr: true, state: "conne
 const LINKED: Session = Session { state: "CONNECTED", ..OPEN };
 const OPENING: Session = Session { connected: false, state: "OPENING", ..OPEN };
 const PAIRING: Session = Session { connected: false, state: "PAIRING", ..OPEN };
+const UNLINKED: Session = Session { connected: false, state: "LOGOUT", ..OPEN };
 const TAKEN: Session = Session { connected: false, state: "CONFLICT", last_disconnect: Some("CONFLICT"), ..OPEN };
 
 const fn shows(session: Session) -> service::Act {
@@ -107,6 +147,7 @@ impl Role {
                 qr_page: Some(format!("http://{address}/qr-display")),
                 plays: self.plays,
                 expects: self.expects,
+                hooks: self.mends.iter().map(|mend| mend.remedy).collect(),
             },
             Part::Account(_) => Target {
                 name: self.name,
@@ -117,6 +158,7 @@ impl Role {
                 qr_page: None,
                 plays: self.plays,
                 expects: self.expects,
+                hooks: self.mends.iter().map(|mend| mend.remedy).collect(),
             },
         }
     }
@@ -135,6 +177,7 @@ mod tests {
                 Part::Account(script) => script.is_in_order(),
             };
             assert!(in_order, "{}", role.name);
+            assert!(role.mends.iter().all(|mend| mend.script.is_in_order()), "{}", role.name);
         }
     }
 

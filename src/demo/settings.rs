@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret as _;
 
 use super::Target;
+use crate::engine::ladder::Remedy;
 
 /// Where a demo keeps its ledger and its invented tokens: a directory of its own, removed when dropped.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ fn fresh_dir(parent: &Path) -> io::Result<PathBuf> {
 
 /// Writes the configuration: the targets, and thresholds so strict that a minute shows everything.
 ///
-/// No target has a hook and the mode is the default, `observe`: the demo never acts.
+/// Only targets that take calls have hooks, and only there the mode is `act`; all others are observed.
 #[must_use]
 pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String {
     let server = format!("[server]\nlisten = {}\n", quoted(&listen.to_string()));
@@ -85,6 +86,10 @@ pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String
 
 /// Thresholds for a demo. Real ones are minutes, not seconds: with these a watchdog would cry wolf.
 const POLICY: &str = "\
+# Most of the gateways fail here on purpose and together: in earnest that is a storm, in which nothing must be done.
+[fleet]
+storm_targets = 100
+
 [policy]
 poll_every = \"1s\"
 timeout = \"800ms\"
@@ -105,6 +110,19 @@ lasts = \"5s\"
 returns_min = 3
 within = \"60s\"
 
+[policy.attempt]
+restart_helps_in = \"20s\"
+
+[policy.hand_off]
+after = \"2s\"
+round = \"30s\"
+window = \"60s\"
+qr_within = \"20s\"
+
+[policy.never_ready]
+lasts = \"8s\"
+reconnects_for = \"8s\"
+
 [policy.stuck_qr]
 lasts = \"15s\"
 frozen_after = \"30s\"
@@ -124,6 +142,18 @@ fn section(target: &Target, place: &Place) -> String {
         if let Some(value) = value {
             text.extend([key, " = ", &quoted(&value), "\n"]);
         }
+    }
+    if !target.hooks.is_empty() {
+        // On one host they would wait for each other.
+        text.extend(["mode = \"act\"\ngroup = ", &quoted(target.name), "\n"]);
+    }
+    for remedy in &target.hooks {
+        let (section, url) =
+            (format!("target.{}.remedy.{remedy}", target.name), format!("{}/demo/{remedy}", target.url));
+        if *remedy == Remedy::Reset {
+            text.extend(["[", &section, "]\nallow_destructive = true\n"]);
+        }
+        text.extend(["[", &section, ".http]\nurl = ", &quoted(&url), "\n"]);
     }
     text
 }
@@ -197,6 +227,7 @@ mod tests {
             qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
             plays: "",
             expects: None,
+            hooks: Vec::new(),
         }
     }
 

@@ -4,12 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{NAMED_WITHIN, Target};
+use super::{HELPED_WITHIN, NAMED_WITHIN, Target};
+use crate::engine::attempt::{self, AttemptView};
 use crate::engine::incident::{Closing, Incident};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::words;
 use crate::engine::pattern::Pattern;
 use crate::engine::sample::{SessionState, Word};
+use crate::engine::tell::tell;
 use crate::engine::verdict::Verdict;
 use crate::engine::{Event, Wall};
 
@@ -28,10 +30,12 @@ pub fn intro(targets: &[Target], listen: SocketAddr) -> String {
          \x20 page     http://{listen}/\n\
          \x20 metrics  http://{listen}/metrics\n\
          \x20 API      curl -s http://{listen}/api/v1/targets\n\n\
-         The thresholds are seconds here and minutes in earnest; every failure has its name within {within}.\n",
+         The thresholds are seconds here and minutes in earnest; every failure has its name within {within}, and the two that\n\
+         may be mended are well within {helped}.\n",
         count = targets.len(),
         lines = lines.join("\n"),
-        within = words(NAMED_WITHIN)
+        within = words(NAMED_WITHIN),
+        helped = words(HELPED_WITHIN)
     )
 }
 
@@ -49,6 +53,9 @@ pub struct Narrator {
 struct Part {
     target: &'static str,
     expects: Option<Pattern>,
+    /// The remedy that mends it.
+    mends: Option<Remedy>,
+    helped: Vec<(Remedy, Duration)>,
     suspected: Option<Pattern>,
     named: Vec<(Pattern, Duration)>,
     open: usize,
@@ -61,6 +68,8 @@ impl Narrator {
         let part = |target: &Target| Part {
             target: target.name,
             expects: target.expects,
+            mends: target.hooks.last().copied(),
+            helped: Vec::new(),
             suspected: None,
             named: Vec::new(),
             open: 0,
@@ -85,11 +94,11 @@ impl Narrator {
             Event::VerdictChanged { target, verdict } => self.suspect(target.as_str(), verdict)?,
             Event::Opened(incident) => {
                 self.open(incident, elapsed);
-                format!("{}: {}: {}", incident.target, incident.pattern, reason(incident))
+                format!("{}: {}: {}", incident.target, incident.pattern, self.reason(incident))
             }
             Event::PatternChanged(incident) => {
                 self.rename(incident, elapsed);
-                format!("{}: it is {} rather: {}", incident.target, incident.pattern, reason(incident))
+                format!("{}: it is {} rather: {}", incident.target, incident.pattern, self.reason(incident))
             }
             Event::Closed(incident) => {
                 self.close(incident);
@@ -100,7 +109,19 @@ impl Narrator {
             Event::RecordFailed(entry) => {
                 format!("{}: the ledger could not be written ({})", entry.target, entry.fact.kind())
             }
-            _ => return None,
+            Event::Verified(attempt) => {
+                self.verify(attempt, elapsed);
+                format!("{}: {}", attempt.target, tell(event)?)
+            }
+            Event::Planned(attempt) | Event::RunEnded(attempt) => format!("{}: {}", attempt.target, tell(event)?),
+            Event::Scan(hand_off, _) => format!("{}: {}", hand_off.target, tell(event)?),
+            Event::NeedsPerson { target, .. } | Event::ForeignRestart { target } => {
+                format!("{target}: {}", tell(event)?)
+            }
+            Event::ApprovalWanted(proposal) => format!("{}: {}", proposal.target, tell(event)?),
+            Event::Storm { .. } | Event::Commanded(_) => tell(event)?,
+            // The incident has told that its target is only observed; the steps are too many for a story.
+            Event::Refused(_) | Event::Started(_) | Event::Stepped(_) => return None,
         };
         Some(format!("{}  {told}", clock(elapsed)))
     }
@@ -108,8 +129,16 @@ impl Narrator {
     /// Compares what was named with what should have been.
     #[must_use]
     pub fn summary(&self, now: Wall) -> Summary {
-        let early = now.since(self.started) < NAMED_WITHIN;
-        let row = |part: &Part| Row { target: part.target, expected: part.expects, named: part.named.clone(), early };
+        let lasted = now.since(self.started);
+        let row = |part: &Part| Row {
+            target: part.target,
+            expected: part.expects,
+            named: part.named.clone(),
+            early: lasted < NAMED_WITHIN,
+            mends: part.mends,
+            helped: part.helped.clone(),
+            early_to_help: lasted < HELPED_WITHIN,
+        };
         Summary { rows: self.parts.iter().map(row).collect() }
     }
 
@@ -127,6 +156,24 @@ impl Narrator {
                 news.then(|| format!("{target}: perhaps {pattern}; not proven: {missing}"))
             }
             Verdict::Failing { .. } => None,
+        }
+    }
+
+    fn reason(&mut self, incident: &Incident) -> String {
+        let acts = self.part(incident.target.as_str()).is_some_and(|part| part.mends.is_some());
+        let done = match incident.remedy {
+            Remedy::Notify => " (a person must look)",
+            Remedy::Reconnect | Remedy::Restart | Remedy::Reset if acts => "",
+            Remedy::Reconnect | Remedy::Restart | Remedy::Reset => " (not done: this target is only observed)",
+        };
+        format!("{}. Fits: {}{done}", incident.evidence.sentence.trim_end_matches('.'), incident.remedy)
+    }
+
+    fn verify(&mut self, attempt: &AttemptView, elapsed: Duration) {
+        if let Some(part) = self.part(attempt.target.as_str())
+            && attempt.outcome == Some(attempt::Outcome::Helped)
+        {
+            part.helped.push((attempt.remedy, elapsed));
         }
     }
 
@@ -181,6 +228,12 @@ pub struct Row {
     pub named: Vec<(Pattern, Duration)>,
     /// Whether the demo ended before every failure had to be named.
     pub early: bool,
+    /// The remedy that should have helped; none where nothing is done.
+    pub mends: Option<Remedy>,
+    /// The remedies that helped, in order, each with the time since the start.
+    pub helped: Vec<(Remedy, Duration)>,
+    /// Whether the demo ended before every remedy had to have helped.
+    pub early_to_help: bool,
 }
 
 /// What a row amounts to.
@@ -205,6 +258,17 @@ impl Summary {
 
 impl Row {
     fn outcome(&self) -> Outcome {
+        let helped: Vec<Remedy> = self.helped.iter().map(|(remedy, _)| *remedy).collect();
+        match (self.named(), self.mends) {
+            (Outcome::AsExpected, Some(mends)) if helped == [mends] => Outcome::AsExpected,
+            (Outcome::AsExpected, Some(_)) if helped.is_empty() && self.early_to_help => Outcome::TooEarly,
+            (Outcome::AsExpected, Some(_)) if helped.is_empty() => Outcome::Missed,
+            (Outcome::AsExpected, Some(_)) => Outcome::Wrong,
+            (named, _) => named,
+        }
+    }
+
+    fn named(&self) -> Outcome {
         match (self.expected, self.named.as_slice()) {
             (None, []) => Outcome::AsExpected,
             (Some(expected), [(named, _)]) if *named == expected => Outcome::AsExpected,
@@ -218,8 +282,9 @@ impl Row {
         if self.named.is_empty() {
             return "nothing".to_owned();
         }
-        let said: Vec<String> = self.named.iter().map(|(named, at)| format!("{named} at {}", clock(*at))).collect();
-        said.join(", then ")
+        let named = self.named.iter().map(|(named, at)| format!("{named} at {}", clock(*at)));
+        let helped = self.helped.iter().map(|(remedy, at)| format!("{remedy} helped at {}", clock(*at)));
+        named.chain(helped).collect::<Vec<_>>().join(", then ")
     }
 }
 
@@ -239,7 +304,8 @@ impl fmt::Display for Summary {
         let head = ["target", "should be", "was", ""].map(str::to_owned);
         let body = self.rows.iter().map(|row| {
             let expected = row.expected.map_or("nothing", Pattern::as_str);
-            [row.target.to_owned(), expected.to_owned(), row.seen(), row.outcome().to_string()]
+            let mends = row.mends.map_or_else(String::new, |remedy| format!(", {remedy} helps"));
+            [row.target.to_owned(), format!("{expected}{mends}"), row.seen(), row.outcome().to_string()]
         });
         let table: Vec<[String; 4]> = std::iter::once(head).chain(body).collect();
         let [first, second, third] = [
@@ -261,14 +327,6 @@ fn said(state: SessionState, word: Option<&Word>) -> String {
         Some(word) if !word.as_str().eq_ignore_ascii_case(state.as_str()) => format!(" ({word})"),
         None | Some(_) => String::new(),
     }
-}
-
-fn reason(incident: &Incident) -> String {
-    let done = match incident.remedy {
-        Remedy::Notify => "a person must look",
-        Remedy::Reconnect | Remedy::Restart | Remedy::Reset => "not done: this version only observes",
-    };
-    format!("{}. Fits: {} ({done})", incident.evidence.sentence.trim_end_matches('.'), incident.remedy)
 }
 
 fn how(incident: &Incident) -> &'static str {
@@ -303,7 +361,7 @@ mod tests {
         let mut narrator = narrator();
         assert_eq!(
             tell(&mut narrator, 12, &Event::Opened(incident("loop", Pattern::StateLoop, Remedy::Restart))),
-            "00:12  loop: state_loop: this is the proof. Fits: restart (not done: this version only observes)"
+            "00:12  loop: state_loop: this is the proof. Fits: restart (not done: this target is only observed)"
         );
         assert_eq!(
             tell(&mut narrator, 75, &Event::PatternChanged(incident("loop", Pattern::Conflict, Remedy::Notify))),
@@ -400,6 +458,7 @@ mod tests {
             qr_page: None,
             plays,
             expects,
+            hooks: Vec::new(),
         };
         [target("healthy", "is well", None), target("loop", "loops", Some(Pattern::StateLoop))]
     }

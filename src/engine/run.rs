@@ -162,6 +162,17 @@ impl Run {
                 *slot = place;
             }
         }
+        let is_unmet = steps.iter().any(|view| view.act == Act::Do && view.outcome == Some(StepOutcome::Unmet));
+        if self.way == Way::Forward && is_unmet {
+            let is_untouched = self.places.iter().all(|place| *place == Place::Open);
+            let (way, end) = if is_untouched {
+                (Way::Last, RunEnd::Unmet)
+            } else {
+                (if self.destroyed { Way::Last } else { Way::Backward }, RunEnd::Failed)
+            };
+            self.touched &= !is_untouched;
+            self.turn(way, end, "a step could not be done when the watchdog ended");
+        }
         if self.way == Way::Forward && self.places.contains(&Place::Partly) {
             let is_unknown = steps.iter().any(|view| view.act == Act::Do && view.outcome == Some(StepOutcome::Unknown));
             let way = if self.destroyed { Way::Last } else { Way::Backward };

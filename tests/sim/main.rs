@@ -175,7 +175,7 @@ fn play_all(from: u64, seeds: u64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     // In the words of the test harness, so that it is counted.
-    println!("test result: ok. {seeds} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
     ExitCode::SUCCESS
 }
 
