@@ -16,7 +16,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 use wa_watchdog::config::{self, Problem, Secret, Settings};
 use wa_watchdog::demo;
-use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 
 #[path = "config/calls.rs"]
@@ -477,7 +476,7 @@ fn the_configuration_of_the_demo_is_well() {
         qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
         plays: "",
         expects: None,
-        hooks: vec![Remedy::Reset],
+        hooks: Vec::new(),
     };
     let place = demo::Place::new(folder.path(), std::slice::from_ref(&target)).unwrap();
     let text = demo::settings(&[target], "127.0.0.1:9877".parse().unwrap(), &place);

@@ -297,6 +297,29 @@ impl Fact {
         }
     }
 
+    /// Tells whether it is written again where it could not be.
+    ///
+    /// What belongs to an incident must not be lost: a restart would forget it, or use its number twice. Neither must the end of what
+    /// was done. A beginning that was not written never began.
+    #[must_use]
+    pub fn must_not_be_lost(&self) -> bool {
+        match self {
+            Self::Intended { .. } | Self::StepStarted { .. } | Self::Commanded { .. } => false,
+            Self::StepEnded { .. } | Self::RunEnded { .. } | Self::Verified { .. } => true,
+            Self::StateChanged { .. }
+            | Self::VerdictChanged { .. }
+            | Self::IncidentOpened { .. }
+            | Self::PatternChanged { .. }
+            | Self::IncidentClosed { .. }
+            | Self::Refused { .. }
+            | Self::Proposed { .. }
+            | Self::HandedOff { .. }
+            | Self::ForeignRestart
+            | Self::VersionChanged { .. }
+            | Self::Storm { .. } => self.incident().is_some(),
+        }
+    }
+
     /// Returns the attempt that it belongs to.
     #[must_use]
     pub fn attempt(&self) -> Option<AttemptId> {

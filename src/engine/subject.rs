@@ -282,9 +282,9 @@ impl Subject {
 
     fn evidence_anew(&mut self, now: Moment, is_restarted: bool) {
         if is_restarted {
-            self.timeline.disturbed(now)
+            self.timeline.disturbed(now);
         } else {
-            self.timeline.restart(now)
+            self.timeline.restart(now);
         }
         // What was proven must be proven again.
         (self.session.proven, self.memory.proven) = (0, 0);

@@ -435,7 +435,7 @@ impl Watchdog {
     fn record_failed(&mut self, now: Moment, seq: Seq) {
         self.ledger_errors = self.ledger_errors.saturating_add(1);
         if let Some(entry) = self.pending.remove(&seq) {
-            if must_not_be_lost(&entry.fact) && self.unrecorded.len() < UNRECORDED_MAX {
+            if entry.fact.must_not_be_lost() && self.unrecorded.len() < UNRECORDED_MAX {
                 self.unrecorded.push_back(entry.clone());
                 self.record_again_at.get_or_insert(now.after(RECORD_AGAIN_EVERY));
             }
@@ -542,26 +542,6 @@ impl Watchdog {
         for id in self.policy.targets.keys().cloned().collect::<Vec<_>>() {
             self.set_alarm(now, &id);
         }
-    }
-}
-
-/// What belongs to an incident must not be lost: a restart would forget it, or use its number twice. Neither must the end of what
-/// was done. A beginning that was not written never began.
-fn must_not_be_lost(fact: &Fact) -> bool {
-    match fact {
-        Fact::Intended { .. } | Fact::StepStarted { .. } | Fact::Commanded { .. } => false,
-        Fact::StepEnded { .. } | Fact::RunEnded { .. } | Fact::Verified { .. } => true,
-        Fact::StateChanged { .. }
-        | Fact::VerdictChanged { .. }
-        | Fact::IncidentOpened { .. }
-        | Fact::PatternChanged { .. }
-        | Fact::IncidentClosed { .. }
-        | Fact::Refused { .. }
-        | Fact::Proposed { .. }
-        | Fact::HandedOff { .. }
-        | Fact::ForeignRestart
-        | Fact::VersionChanged { .. }
-        | Fact::Storm { .. } => fact.incident().is_some(),
     }
 }
 

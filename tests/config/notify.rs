@@ -107,7 +107,8 @@ web = "http://h"
 #[test]
 fn too_many_are_refused() {
     let some = |count: u32| -> String {
-        (0..count).map(|n| format!("[notify.n{n}]\nurl = \"http://h\"\nevents = \"*\"\n")).collect()
+        let one = |n| format!("[notify.n{n}]\nurl = \"http://h\"\nevents = \"*\"\n");
+        (0..count).map(one).collect::<Vec<_>>().concat()
     };
     assert_eq!(read(&some(16)).expect("it is well").len(), 16);
     assert_eq!(read(&some(17)).expect_err("too many").len(), 1);

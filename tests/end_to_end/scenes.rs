@@ -234,9 +234,9 @@ fn four_scenes_in_which_every_general_tool_resets_too_often() {
     let [resets, restarts, disturbed] =
         [counts(|service| service.resets), counts(|service| service.restarts), counts(|service| service.disturbed)];
     // The figures of the README's table, whatever they are.
-    eprintln!(
-        "scenes: conflict, loop, outage, expired: resets {resets:?}, restarts {restarts:?}, disturbed {disturbed:?}"
-    );
+    let figures =
+        format!("conflict, loop, outage, expired: resets {resets:?}, restarts {restarts:?}, disturbed {disturbed:?}");
+    std::io::stderr().write_all(format!("{figures}\n").as_bytes()).expect("standard error");
     assert_eq!(daemon.metric(helped), Some(1.0), "{}", daemon.get("/api/v1/targets/expired"));
     assert_eq!(disturbed, [0; 4], "nobody who was to scan was disturbed");
     assert_eq!((resets[0], resets[2], resets[3]), (0, 0, 1));

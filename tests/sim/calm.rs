@@ -57,9 +57,8 @@ fn is_mended(fault: Fault, cure: Cure, chance: &mut Chance) -> bool {
         while let Some(output) = dog.poll_output() {
             match output {
                 Output::Poll(target, ask) => {
-                    if let Some(sample) = service.answers(ask, now.uptime, now.wall, chance) {
-                        dog.handle(now, Input::Observed(target, sample));
-                    }
+                    let sample = service.answers(ask, now.uptime, now.wall, chance);
+                    dog.handle(now, Input::Observed(target, sample));
                 }
                 Output::Record(seq, _) => dog.handle(now, Input::Recorded(seq)),
                 Output::Run(order) => {

@@ -1,4 +1,4 @@
-//! Chance from a seed: SplitMix64 (Steele, Lea and Flood, 2014), small and the same everywhere.
+//! Chance from a seed: `SplitMix64` (Steele, Lea and Flood, 2014), small and the same everywhere.
 
 use std::time::Duration;
 

@@ -16,8 +16,10 @@
 
 mod calm;
 mod chance;
+mod events;
 mod oracle;
 mod play;
+mod setup;
 mod tape;
 mod world;
 

@@ -317,7 +317,7 @@ fn invariant_it_gives_up(scene: &Scene<'_>) -> Option<String> {
         match other.outcome {
             Some(Outcome::Helped) => failed = 0,
             Some(Outcome::DidNotHelp | Outcome::Failed | Outcome::Interrupted) if other.destroys && spent => {
-                failed += 1
+                failed += 1;
             }
             _ => {}
         }

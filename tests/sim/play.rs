@@ -1,15 +1,12 @@
 //! One seed: a watchdog, its services, its hooks, its ledger and the people around it, in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use wa_watchdog::engine::attempt::{Act, AttemptId, StepEnd, StepOrder, StepOutcome};
 use wa_watchdog::engine::command::{CommandId, OperatorCommand, Wish};
-use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::{Fact, LedgerEntry};
-use wa_watchdog::engine::plan::{Plan, Resume, Step, StepName};
-use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, Night, Policy, TOGETHER, Watch};
+use wa_watchdog::engine::policy::Policy;
 use wa_watchdog::engine::sample::{Effort, SessionState, Word};
 use wa_watchdog::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
 
@@ -17,7 +14,7 @@ use super::Totals;
 use super::chance::Chance;
 use super::oracle::{self, Attempt, Facts, RULES, Scene};
 use super::tape::Tape;
-use super::world::{Cure, Fault, Service};
+use super::world::{Fault, Service};
 
 /// The wall clock at the true zero.
 const EPOCH: i64 = 1_770_000_000_000;
@@ -31,33 +28,33 @@ pub(crate) struct Broken {
 }
 
 pub(crate) struct Play {
-    chance: Chance,
-    policy: Policy,
-    dog: Watchdog,
-    now: Duration,
-    life: Duration,
-    jump: i64,
-    is_jumpy: bool,
-    services: BTreeMap<TargetId, Service>,
-    ledger: Vec<LedgerEntry>,
-    fails_until: Duration,
-    inbox: VecDeque<Input>,
-    hooks: Vec<Hook>,
-    done_keys: BTreeSet<String>,
-    attempts: BTreeMap<AttemptId, Attempt>,
-    facts: Facts,
-    commands: u64,
-    asked: BTreeMap<CommandId, OperatorCommand>,
-    forced: BTreeMap<TargetId, bool>,
-    crash_now: bool,
-    broken: Option<(&'static str, String)>,
+    pub(super) chance: Chance,
+    pub(super) policy: Policy,
+    pub(super) dog: Watchdog,
+    pub(super) now: Duration,
+    pub(super) life: Duration,
+    pub(super) jump: i64,
+    pub(super) is_jumpy: bool,
+    pub(super) services: BTreeMap<TargetId, Service>,
+    pub(super) ledger: Vec<LedgerEntry>,
+    pub(super) fails_until: Duration,
+    pub(super) inbox: VecDeque<Input>,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) done_keys: BTreeSet<String>,
+    pub(super) attempts: BTreeMap<AttemptId, Attempt>,
+    pub(super) facts: Facts,
+    pub(super) commands: u64,
+    pub(super) asked: BTreeMap<CommandId, OperatorCommand>,
+    pub(super) forced: BTreeMap<TargetId, bool>,
+    pub(super) crash_now: bool,
+    pub(super) broken: Option<(&'static str, String)>,
     pub(crate) totals: Totals,
-    tape: Tape,
-    is_loud: bool,
+    pub(super) tape: Tape,
+    pub(super) is_loud: bool,
 }
 
 /// A hook under way.
-struct Hook {
+pub(super) struct Hook {
     ends: Duration,
     order: StepOrder,
     answers: Vec<StepOutcome>,
@@ -69,7 +66,7 @@ struct Hook {
 impl Play {
     pub(crate) fn new(seed: u64, is_loud: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let policy = policy(&mut chance);
+        let policy = super::setup::policy(&mut chance);
         let services = policy.targets.iter().map(|(id, watch)| {
             let loses_session = !watch.restart_keeps_session;
             (id.clone(), Service { loses_session, ..Service::new() })
@@ -79,7 +76,7 @@ impl Play {
         Self {
             dog: Watchdog::restore(policy.clone(), &[], start),
             tape: Tape::new(policy.targets.keys()),
-            is_jumpy: seed % 3 == 0,
+            is_jumpy: seed.is_multiple_of(3),
             chance,
             policy,
             now: Duration::ZERO,
@@ -122,7 +119,7 @@ impl Play {
                 event = self.now + self.chance.secs(30, 1500);
             }
             if memory <= self.now {
-                memory = self.now + Duration::from_secs(60);
+                memory = self.now + Duration::from_mins(1);
                 self.read_memory();
             }
             if deadline.is_some_and(|due| due <= self.now) {
@@ -151,19 +148,19 @@ impl Play {
         }
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         let millis = i64::try_from(self.now.as_millis()).unwrap();
         let uptime = self.now - self.life + Duration::from_secs(100);
         Moment { uptime, wall: Wall::from_millis(EPOCH + millis + self.jump) }
     }
 
-    fn say(&self, what: &str) {
+    pub(super) fn say(&self, what: &str) {
         if self.is_loud {
             eprintln!("{:>9.1} {what}", self.now.as_secs_f64());
         }
     }
 
-    fn breaks(&mut self, rule: &'static str, what: String) {
+    pub(super) fn breaks(&mut self, rule: &'static str, what: String) {
         self.say(&format!("BROKEN {rule}: {what}"));
         if self.broken.is_none() {
             self.broken = Some((rule, what));
@@ -182,7 +179,7 @@ impl Play {
     }
 
     /// Takes orders and hands in answers until nothing is left.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             while let Some(output) = self.dog.poll_output() {
                 self.carry_out(output);
@@ -212,9 +209,8 @@ impl Play {
             Output::Poll(id, ask) => {
                 let wall = self.moment().wall;
                 let Some(service) = self.services.get(&id) else { return };
-                if let Some(sample) = service.answers(ask, self.now, wall, &mut self.chance) {
-                    self.observed(id, sample);
-                }
+                let sample = service.answers(ask, self.now, wall, &mut self.chance);
+                self.observed(id, sample);
             }
             Output::Record(seq, entry) => self.record(seq, entry),
             Output::Run(order) => self.order(order),
@@ -568,212 +564,4 @@ impl Play {
         }
         paused
     }
-
-    fn something_happens(&mut self) {
-        let ids: Vec<TargetId> = self.services.keys().cloned().collect();
-        let id = self.chance.pick(&ids);
-        match self.chance.below(100) {
-            0..38 => {
-                let now = self.now;
-                if let Some(service) = self.services.get_mut(&id).filter(|service| service.fault == Fault::None) {
-                    service.breaks(now, &mut self.chance);
-                    let fault = service.fault;
-                    self.say(&format!("{id} breaks: {fault:?}"));
-                }
-            }
-            38..42 => self.outage(),
-            42..48 => self.by_hand(&id),
-            48..54 => self.fails_until = self.now + self.chance.secs(5, 400),
-            54..58 if self.is_jumpy => self.jump += i64::try_from(self.chance.below(7_200_000)).unwrap() - 3_600_000,
-            58..62 => self.reload(),
-            62..66 if self.chance.percent(40) && !self.is_jumpy => self.crash_now = true,
-            66..70 => self.compare_with_restore(),
-            70..100 => self.person(&id),
-            _ => {}
-        }
-        self.settle();
-    }
-
-    /// Most of them fall together, and most come back by themselves.
-    fn outage(&mut self) {
-        let ends = self.now + self.chance.secs(60, 2400);
-        let fault = self.chance.pick(&[Fault::Down, Fault::NeverReady]);
-        let share = self.chance.below(100);
-        self.say(&format!("outage: {fault:?}"));
-        for service in self.services.values_mut() {
-            if self.chance.percent(share) && service.fault == Fault::None {
-                service.always_well = false;
-                (service.fault, service.cure, service.heals) = (fault, Cure::Time, Some(ends));
-            }
-        }
-    }
-
-    fn by_hand(&mut self, id: &TargetId) {
-        let now = self.now;
-        let Some(service) = self.services.get_mut(id) else { return };
-        if self.chance.percent(50) {
-            service.started = now;
-            service.running = true;
-        } else {
-            service.always_well = false;
-            (service.fault, service.heals) = (Fault::Stopped, Some(now + self.chance.secs(60, 3000)));
-        }
-    }
-
-    fn person(&mut self, id: &TargetId) {
-        let until = self.chance.percent(70).then(|| self.moment().wall.after(self.chance.secs(60, 4000)));
-        let view = self.dog.snapshot(self.moment()).target(id.as_str()).cloned();
-        let proposal = view.and_then(|view| view.care.proposal.clone()).map(|proposal| proposal.attempt);
-        let what = match self.chance.below(100) {
-            0..8 => Wish::Pause { until },
-            8..30 => Wish::Resume,
-            30..65 => {
-                let wrong = AttemptId(self.chance.below(1 << 40));
-                Wish::Approve { attempt: proposal.filter(|_| self.chance.percent(90)).unwrap_or(wrong) }
-            }
-            65..80 => Wish::Ack,
-            _ => Wish::Remedy {
-                remedy: self.chance.pick(&[Remedy::Notify, Remedy::Reconnect, Remedy::Restart, Remedy::Reset]),
-                force: self.chance.percent(30),
-            },
-        };
-        let all = matches!(what, Wish::Pause { .. } | Wish::Resume) && self.chance.percent(40);
-        let target = (!all).then(|| id.clone());
-        if let Wish::Pause { until } = &what
-            && (all || self.policy.targets.contains_key(id))
-        {
-            let ends = until.map(|until| self.now + until.since(self.moment().wall));
-            self.facts.paused.insert(target.clone(), ends);
-        }
-        self.commands += 1;
-        self.totals.orders += 1;
-        let (who, reason) = (Word::new("ana"), Word::new("because"));
-        let order = OperatorCommand { target, who, reason, what };
-        self.asked.insert(CommandId(self.commands), order.clone());
-        self.inbox.push_back(Input::Commanded(CommandId(self.commands), order));
-    }
-
-    /// The configuration is read anew: another mode, a hook or a target that is gone or back.
-    fn reload(&mut self) {
-        let ids: Vec<TargetId> = self.services.keys().cloned().collect();
-        let id = self.chance.pick(&ids);
-        if self.policy.targets.contains_key(&id) && self.chance.percent(20) && 1 < self.policy.targets.len() {
-            self.policy.targets.remove(&id);
-            self.facts.bad.remove(&id);
-            self.facts.well.remove(&id);
-        } else if let Some(watch) = self.policy.targets.get_mut(&id) {
-            watch.mode = self.chance.pick(&[Mode::Act, Mode::Act, Mode::Approve, Mode::Observe]);
-            if self.chance.percent(20) {
-                watch.plans.remove(&Remedy::Restart);
-            }
-        } else {
-            let watch = watch(&mut self.chance, &id);
-            if let Some(service) = self.services.get_mut(&id) {
-                service.loses_session = !watch.restart_keeps_session;
-            }
-            self.policy.targets.insert(id, watch);
-        }
-        self.inbox.push_back(Input::PolicyChanged(self.policy.clone()));
-    }
-
-    /// What a restart would know is what the watchdog knows.
-    fn compare_with_restore(&mut self) {
-        self.settle();
-        let is_quiet =
-            self.hooks.is_empty() && self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
-        if !is_quiet || self.is_jumpy || self.broken.is_some() || 0 < self.dog.snapshot(self.moment()).ledger_errors {
-            return;
-        }
-        let now = self.moment();
-        let (live, again) =
-            (self.dog.snapshot(now), Watchdog::restore(self.policy.clone(), &self.ledger, now).snapshot(now));
-        for (live, again) in live.targets.iter().zip(&again.targets) {
-            let resets = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.gave_up, resets.underlying_problem);
-            let counts = |resets: wa_watchdog::engine::snapshot::ResetView| (resets.day, resets.week, resets.month);
-            // A view is as old as its newest sample; windows may have moved by as much.
-            let near = |(a, b, c): (u32, u32, u32), (d, e, f): (u32, u32, u32)| {
-                a.abs_diff(d) + b.abs_diff(e) + c.abs_diff(f) < 2
-            };
-            let (a, b) = (live.care.resets, again.care.resets);
-            if !near(counts(a), counts(b)) || (counts(a) == counts(b) && resets(a) != resets(b)) {
-                let what = format!("{}: {a:?} and after a restart {b:?}", live.target);
-                self.breaks("invariant_a_restart_knows_what_was_done", what);
-                return;
-            }
-        }
-        self.totals.compared += 1;
-    }
-}
-
-fn policy(chance: &mut Chance) -> Policy {
-    let count = 1 + chance.below(8);
-    let ids = (0..count).map(|n| TargetId::new(&format!("s{n}")).unwrap());
-    let targets = ids.map(|id| (id.clone(), watch(chance, &id))).collect();
-    let fleet = FleetLimits {
-        attempts: 1 + u32::try_from(chance.below(3)).unwrap(),
-        resets_daily: 1 + u32::try_from(chance.below(6)).unwrap(),
-        restarts_hourly: 1 + u32::try_from(chance.below(20)).unwrap(),
-        ..FleetLimits::default()
-    };
-    Policy { targets, together: TOGETHER, fleet }
-}
-
-fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
-    let mut limits = Limits::default();
-    limits.poll_every = chance.secs(10, 30);
-    // Budgets that let a lot happen in a few days, and cooldowns that bite.
-    limits.budget.restarts_hourly = 1 + u32::try_from(chance.below(4)).unwrap();
-    limits.budget.restarts_daily = 2 + u32::try_from(chance.below(12)).unwrap();
-    limits.budget.reset_every = chance.secs(600, 20_000);
-    limits.budget.resets_daily = 1 + u32::try_from(chance.below(4)).unwrap();
-    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(3)).unwrap();
-    limits.budget.gives_up_after = 2 + u32::try_from(chance.below(3)).unwrap();
-    limits.attempt.again_after = chance.secs(1800, 20_000);
-    limits.cooldown.first = chance.secs(120, 1200);
-    if chance.percent(40) {
-        let from = u8::try_from(chance.below(24)).unwrap();
-        let to = u8::try_from(chance.below(24)).unwrap();
-        limits.quiet_hours = Night { from, to, zone: jiff::tz::TimeZone::UTC };
-    }
-    let mut plans = BTreeMap::new();
-    let keeps = !chance.percent(15);
-    for remedy in [Remedy::Reconnect, Remedy::Restart, Remedy::Reset] {
-        if chance.percent(85) {
-            let destroys = remedy == Remedy::Reset || (remedy == Remedy::Restart && !keeps);
-            plans.insert(remedy, Arc::new(plan(chance, remedy, destroys)));
-        }
-    }
-    Watch {
-        whose: Arc::from(id.as_str()),
-        limits: Arc::new(limits),
-        has_deep: true,
-        has_qr: true,
-        has_status: true,
-        mode: chance.pick(&[Mode::Act, Mode::Act, Mode::Act, Mode::Approve, Mode::Observe]),
-        plans,
-        restart_keeps_session: keeps,
-        group: Arc::from(format!("g{}", chance.below(4)).as_str()),
-    }
-}
-
-fn plan(chance: &mut Chance, remedy: Remedy, destroys: bool) -> Plan {
-    let resume = chance.pick(&[Resume::Again, Resume::Check, Resume::Never]);
-    let mark = chance.next();
-    if remedy != Remedy::Reset || chance.percent(40) {
-        return Plan { mark, ..Plan::single(destroys, resume, Duration::from_mins(2)) };
-    }
-    let step = |name: &str, destroys, has_undo, leaves_running, resume| Step {
-        name: StepName(Arc::from(name)),
-        destroys,
-        resume,
-        has_undo,
-        leaves_running,
-        takes: Duration::from_mins(1),
-    };
-    let steps = vec![
-        step("stop", false, true, false, Resume::Again),
-        step("wipe", true, false, false, resume),
-        step("start", false, false, true, Resume::Again),
-    ];
-    Plan { steps, within: Duration::from_mins(10), mark, has_look: chance.percent(50) }
 }

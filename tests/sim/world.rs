@@ -164,14 +164,14 @@ impl Service {
     }
 
     /// What it answers.
-    pub(crate) fn answers(&self, ask: Ask, now: Duration, wall: Wall, chance: &mut Chance) -> Option<Sample> {
+    pub(crate) fn answers(&self, ask: Ask, now: Duration, wall: Wall, chance: &mut Chance) -> Sample {
         match ask {
-            Ask::Status => Some(self.status(now, wall, chance)),
-            Ask::Deep => Some(Sample::Deep(match self.fault {
+            Ask::Status => self.status(now, wall, chance),
+            Ask::Deep => Sample::Deep(match self.fault {
                 Fault::Lies => Deep::Failed(Word::new("Target closed")),
                 _ => Deep::Passed,
-            })),
-            Ask::Qr => Some(Sample::Qr(self.code(now))),
+            }),
+            Ask::Qr => Sample::Qr(self.code(now)),
         }
     }
 
