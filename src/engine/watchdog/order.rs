@@ -131,6 +131,14 @@ impl Watchdog {
     }
 
     fn resume(&mut self, order: &OperatorCommand) -> (String, Option<AttemptId>) {
+        // A pause that was ordered after it counts already, and is only not durable yet.
+        let is_newer = |awaited: &Await| match awaited {
+            Await::Command(_, other) => matches!(other.what, Wish::Pause { .. }) && other.target == order.target,
+            Await::Intent(_) | Await::Start(..) | Await::End(_) => false,
+        };
+        if self.awaiting.values().any(is_newer) {
+            return (String::from("somebody paused it again meanwhile, and that pause stays"), None);
+        }
         let Some(target) = &order.target else {
             let was_paused = self.pause.take().is_some();
             let what = if was_paused { "the pause of all targets ended" } else { "nothing was paused for all targets" };
