@@ -35,6 +35,21 @@ async fn every_failure_of_the_demo_has_its_gateway_and_two_are_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hook_mends_its_session_once_an_id() {
+    let stage = Stage::open(1).await;
+    stage.set_millis(10_000);
+    assert_eq!(stage.status("expired")["state"], "LOGOUT");
+    assert_eq!(stage.call("expired", "reset", ""), 400, "a call without an id is none");
+    assert_eq!(stage.call("expired", "reset", "webhook-id: wd_1\r\n"), 200);
+    stage.set_millis(13_000);
+    assert_eq!(stage.status("expired")["hasQR"], true);
+    assert_eq!(stage.call("expired", "reset", "webhook-id: wd_1\r\n"), 200, "the same call again");
+    stage.set_millis(25_000);
+    assert_eq!(stage.status("expired")["connected"], true, "the script has scanned");
+    assert_eq!(stage.call("healthy", "reset", "webhook-id: wd_2\r\n"), 404, "it has no hook");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_healthy_session_stays_connected_while_messages_pass() {
     let stage = Stage::open(1).await;
     assert_eq!(
@@ -272,12 +287,15 @@ impl Stage {
     }
 
     fn get(&self, name: &str, path: &str, token: Option<&str>) -> Answer {
-        let mut stream = self.ask(name, path, token);
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), body: body.to_owned() }
+        answer(self.ask(name, path, token))
+    }
+
+    /// Calls a hook, under an id.
+    fn call(&self, name: &str, remedy: &str, id: &str) -> u16 {
+        let mut stream = TcpStream::connect(address(self.target(name))).unwrap();
+        let head = format!("POST /demo/{remedy} HTTP/1.1\r\nHost: demo\r\nConnection: close\r\nContent-Length: 0\r\n");
+        write!(stream, "{head}{id}\r\n").unwrap();
+        answer(stream).status
     }
 
     /// Sends a request by hand, so that the answer is seen as it is on the wire.
@@ -295,4 +313,12 @@ impl Stage {
 fn address(target: &Target) -> String {
     let rest = target.url.strip_prefix("http://").unwrap();
     rest.split_once('/').map_or(rest, |(address, _)| address).to_owned()
+}
+
+fn answer(mut stream: TcpStream) -> Answer {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), body: body.to_owned() }
 }

@@ -21,10 +21,11 @@ use crate::store::{QUEUE_MAX, Store};
 /// See it at work: scripted gateways that fail in different ways, and the real watchdog asking them over real HTTP.
 ///
 /// Needs nothing but this program, talks to loopback only, and leaves nothing behind. Says in plain words what happens and where
-/// to look. Exit code 0 if every scripted failure was named and the healthy session was left in peace.
+/// to look. Two of the gateways may be mended: one by a restart, one by a reset and a scan, which the script makes. Exit code 0 if
+/// every scripted failure was named, what may be mended was, and the healthy session was left in peace.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  wa-watchdog demo --for 60s
+  wa-watchdog demo --for 90s
   wa-watchdog demo                                 until Ctrl-C; look at http://127.0.0.1:9877/ meanwhile
   wa-watchdog status                               in another terminal")]
 pub(super) struct Args {
