@@ -89,7 +89,7 @@ impl HandOff {
 
     /// Returns when to follow it again although nothing is heard.
     #[must_use]
-    pub fn next(&self, _limits: &Limits) -> Stamp {
+    pub fn next(&self) -> Stamp {
         let round = self.round_ends.unwrap_or(self.until);
         if self.expired { round } else { round.min(self.until) }
     }

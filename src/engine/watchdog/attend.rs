@@ -53,11 +53,7 @@ impl Watchdog {
     pub(super) fn set_alarm(&mut self, now: Moment, id: &TargetId) {
         let answer = self.runs.get(id).and_then(Run::answer_due);
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let limits = Arc::clone(&subject.watch.limits);
-        let wake = match answer {
-            Some(due) => Some(due),
-            None => subject.care.next_wake(now, &limits),
-        };
+        let wake = answer.or_else(|| subject.care.next_wake(now));
         // One millisecond on, so that what is due then has come then.
         let wake = wake.map(|stamp| stamp.after(Duration::from_millis(1)).moment(now));
         if let Some(old) = subject.set_wake(wake) {
@@ -365,12 +361,16 @@ impl Watchdog {
     }
 
     fn propose(&mut self, now: Moment, id: &TargetId, incident: &Arc<Incident>, remedy: Remedy) {
+        let same = |proposed: &Proposed| {
+            proposed.view.remedy == remedy && proposed.view.cause.incident == Some(incident.id)
+        };
+        let proposal = self.subjects.get_mut(id).and_then(|subject| subject.care.proposal.as_ref());
+        if proposal.is_some_and(same) {
+            return;
+        }
         let attempt = self.next_attempt(now);
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let is_known = subject.care.proposal.as_ref().is_some_and(|proposed| {
-            proposed.view.remedy == remedy && proposed.view.cause.incident == Some(incident.id)
-        });
-        let Some(plan) = subject.watch.plans.get(&remedy).filter(|_| !is_known) else { return };
+        let Some(plan) = subject.watch.plans.get(&remedy) else { return };
         let ends = now.stamp().after(subject.watch.limits.attempt.approval_for);
         let view = Arc::new(Proposal {
             attempt,
