@@ -275,7 +275,7 @@ impl Care {
     #[must_use]
     pub fn next_wake(&self, now: Moment) -> Option<Stamp> {
         let follow = self.following.as_ref().map(|following| following.until);
-        let hand_off = self.hand_off.as_ref().map(|hand_off| hand_off.next());
+        let hand_off = self.hand_off.as_ref().map(HandOff::next);
         let proposal = self.proposal.as_ref().map(|proposed| proposed.ends);
         // What has come was just looked at: it is looked at again with the next sample, or in a second.
         let soon = now.stamp().after(Duration::from_secs(1));
