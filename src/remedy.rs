@@ -38,6 +38,9 @@ use crate::http::Http;
 /// Room for answers that the engine has not taken yet. Whoever makes the channel uses it; a full one makes hooks wait.
 pub const QUEUE_MAX: usize = 64;
 
+/// Most attempts whose settings are kept; far fewer are under way at once.
+const ATTEMPTS_MAX: usize = 256;
+
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Wall + Send + Sync>;
 
@@ -58,7 +61,7 @@ pub struct Answer {
 ///
 /// - An order starts one task, bounded by the time that the order gives, and a moment to end a program that does not.
 /// - Each is answered exactly once, also where its task panics.
-/// - Orders under way go on with the settings with which they began.
+/// - Attempts under way go on with the settings with which they began.
 /// - A program is not ended with the watchdog: it does what it began, and the next run of this target waits for it.
 pub struct Remedies {
     targets: BTreeMap<TargetId, Arc<Target>>,
@@ -69,11 +72,20 @@ pub struct Remedies {
     answers: mpsc::Sender<Answer>,
     tracker: TaskTracker,
     off: Off,
+    /// The settings with which each attempt began: it ends with them, whatever the configuration says meanwhile.
+    begun: Mutex<BTreeMap<AttemptId, Begun>>,
 }
 
 /// The hooks that say that they are gone, until the configuration is read anew.
 #[derive(Clone, Default)]
 struct Off(Arc<Mutex<BTreeSet<(TargetId, Remedy)>>>);
+
+/// The settings with which an attempt began.
+#[derive(Clone)]
+struct Begun {
+    target: Option<Arc<Target>>,
+    clients: Arc<Clients>,
+}
 
 /// Owes one answer.
 struct Debt {
@@ -97,7 +109,8 @@ impl Remedies {
     ) -> Self {
         let clients = Arc::new(Clients::of(&targets, &http));
         let runs = Arc::new(Runs::new(state_dir));
-        Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default() }
+        let begun = Mutex::default();
+        Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default(), begun }
     }
 
     /// Takes other targets from here on; every hook is on again.
@@ -116,9 +129,10 @@ impl Remedies {
             answers: self.answers.clone(),
             is_paid: false,
         };
+        let begun = self.begun_with(&order);
         let desk = Desk {
-            target: self.targets.get(&order.target).cloned(),
-            clients: Arc::clone(&self.clients),
+            target: begun.target,
+            clients: begun.clients,
             runs: Arc::clone(&self.runs),
             clock: Arc::clone(&self.clock),
             off: self.off.clone(),
@@ -127,6 +141,25 @@ impl Remedies {
             let end = desk.carry_out(order).await;
             debt.pay(end).await;
         });
+    }
+
+    /// Returns the settings with which an attempt began. A step must never be looked up in a hook that was configured anew: its place
+    /// may be another step's there, and what was stopped must be started also where the target is gone.
+    fn begun_with(&self, order: &StepOrder) -> Begun {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = begun.get(&order.attempt) {
+            return known.clone();
+        }
+        let target = self.targets.get(&order.target).cloned();
+        let fresh = Begun { target, clients: Arc::clone(&self.clients) };
+        if fresh.target.is_some() {
+            if ATTEMPTS_MAX <= begun.len() {
+                // Numbers rise: the first one is the oldest, and long over.
+                begun.pop_first();
+            }
+            begun.insert(order.attempt, fresh.clone());
+        }
+        fresh
     }
 }
 

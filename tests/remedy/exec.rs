@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wa_watchdog::config::{Call, Exec};
-use wa_watchdog::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
+use wa_watchdog::engine::attempt::{Act, AttemptId, StepEnd, StepOrder, StepOutcome};
 use wa_watchdog::remedy::TRIES_MAX;
 
 use crate::{Bench, assert_end, order, sh, until_gone};
@@ -127,7 +127,8 @@ async fn a_signal_is_a_failure_that_is_not_repeated_unless_that_is_safe() {
     for (is_idempotent, expected) in [(false, 1), (true, 1 + TRIES_MAX)] {
         let exec = Exec { idempotent: is_idempotent, ..sh(&script) };
         bench.remedies.replace(crate::targets(crate::single(Call::Exec(exec))));
-        assert_end(&bench.act(Act::Do).await, StepOutcome::Failed, "signal 11");
+        bench.remedies.run(StepOrder { attempt: AttemptId(expected.into()), ..order(Act::Do) });
+        assert_end(&bench.answer().await, StepOutcome::Failed, "signal 11");
         let count = std::fs::read_to_string(&tries).unwrap().lines().count();
         assert_eq!(u32::try_from(count).unwrap(), expected);
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use wa_watchdog::config::{Call, Hook, HookStep};
 use wa_watchdog::engine::TargetId;
-use wa_watchdog::engine::attempt::{Act, StepOrder, StepOutcome};
+use wa_watchdog::engine::attempt::{Act, AttemptId, StepOrder, StepOutcome};
 use wa_watchdog::engine::ladder::Remedy;
 
 use crate::{Bench, assert_end, order, sh, single};
@@ -88,7 +88,7 @@ async fn the_world_is_the_first_line_that_is_said() {
 }
 
 #[tokio::test]
-async fn orders_under_way_go_on_with_what_they_began_with() {
+async fn attempts_under_way_go_on_with_what_they_began_with() {
     let mut bench = Bench::exec(sh(""));
     let (begun, go) = (bench.path("begun"), bench.path("go"));
     let script =
@@ -101,5 +101,7 @@ async fn orders_under_way_go_on_with_what_they_began_with() {
     bench.remedies.replace(std::collections::BTreeMap::new());
     fs::write(go, "").unwrap();
     assert_end(&bench.answer().await, StepOutcome::Done, "as it was");
-    assert_end(&bench.act(Act::Do).await, StepOutcome::Unmet, "no hook");
+    assert_end(&bench.act(Act::Do).await, StepOutcome::Done, "as it was");
+    bench.remedies.run(StepOrder { attempt: AttemptId(0x0019_4d8f), ..order(Act::Do) });
+    assert_end(&bench.answer().await, StepOutcome::Unmet, "no hook");
 }

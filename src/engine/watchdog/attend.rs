@@ -361,9 +361,8 @@ impl Watchdog {
     }
 
     fn propose(&mut self, now: Moment, id: &TargetId, incident: &Arc<Incident>, remedy: Remedy) {
-        let same = |proposed: &Proposed| {
-            proposed.view.remedy == remedy && proposed.view.cause.incident == Some(incident.id)
-        };
+        let same =
+            |proposed: &Proposed| proposed.view.remedy == remedy && proposed.view.cause.incident == Some(incident.id);
         let proposal = self.subjects.get_mut(id).and_then(|subject| subject.care.proposal.as_ref());
         if proposal.is_some_and(same) {
             return;
