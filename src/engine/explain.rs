@@ -17,6 +17,11 @@ pub fn explain(view: &TargetView, for_all: Option<&PauseView>, now: Wall) -> Vec
         lines.extend(believed(view, lane));
     }
     lines.extend(view.open.iter().map(|incident| opened(view, incident, now)));
+    if view.stopped {
+        lines.push(String::from(
+            "somebody stopped the session on purpose, as it last said: it is left alone until it says otherwise",
+        ));
+    }
     lines.extend(remedies::tell(view, for_all, now));
     lines.extend(would_change(view));
     lines.push(format!(

@@ -73,6 +73,8 @@ pub struct TargetView {
     pub last_connected: Option<Wall>,
     /// Whether the last poll was answered, with whatever; absent before the first.
     pub up: Option<bool>,
+    /// Somebody stopped the session on purpose, as it last said: it is left alone.
+    pub stopped: bool,
     /// What is believed of the session.
     pub verdict: Verdict,
     /// What is believed of its memory.

@@ -478,7 +478,7 @@ impl Subject {
             is_over || (lane == Lane::Session && self.timeline.is_idle() && limits.steady <= now.since(since));
         let how = if is_over && pattern.is_cleared(&self.case(now)) {
             Closing::Recovered
-        } else if lane == Lane::Session && self.timeline.is_stopped() && limits.steady <= now.since(since) {
+        } else if lane == Lane::Session && self.timeline.is_stopped && limits.steady <= now.since(since) {
             Closing::Stopped
         } else {
             return;

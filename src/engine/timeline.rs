@@ -68,6 +68,8 @@ pub struct Timeline {
     pub up: Option<bool>,
     /// The watchdog cannot ask, by its own fault.
     pub is_unasked: bool,
+    /// Somebody stopped the session on purpose, as its last answer said; that it is missing or silent since does not undo that.
+    pub is_stopped: bool,
     /// When the service or session started, by its own word.
     pub started: Option<Wall>,
     /// Its version, by its own word.
@@ -107,6 +109,7 @@ impl Timeline {
             down_since_good: false,
             up: None,
             is_unasked: false,
+            is_stopped: false,
             started: None,
             version: None,
             version_before: None,
@@ -177,12 +180,6 @@ impl Timeline {
         !self.ever_good && self.polls.current().is_some_and(|run| run.seen.effort == Effort::Idle)
     }
 
-    /// Tells whether somebody stopped the session on purpose.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.polls.current().is_some_and(|run| run.seen.effort == Effort::Stopped)
-    }
-
     fn observe_reply(&mut self, now: Moment, reply: &Reply, limits: &Limits) {
         self.up = Some(true);
         self.is_unasked = false;
@@ -249,6 +246,7 @@ impl Timeline {
 
     fn observe_answer(&mut self, now: Moment, answer: &Answer, limits: &Limits) {
         self.observe_facts(now, &answer.facts);
+        self.is_stopped = answer.effort == Effort::Stopped;
         self.polls.push(now, Seen::of(answer));
         self.scan.observe(now, answer, self.ever_good);
         self.activity.observe(now, answer, &limits.silent_session);

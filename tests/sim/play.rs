@@ -195,7 +195,12 @@ impl Play {
                 continue;
             }
             let Some(input) = self.inbox.pop_front() else { return };
-            let watched = if let Input::Observed(id, _) = &input { Some(id.clone()) } else { None };
+            let watched = if let Input::Observed(id, sample) = &input {
+                self.tells(id, sample);
+                Some(id.clone())
+            } else {
+                None
+            };
             let now = self.moment();
             self.dog.handle(now, input);
             if let Some(id) = watched {
@@ -225,20 +230,24 @@ impl Play {
 
     fn observed(&mut self, id: TargetId, sample: Sample) {
         self.tape.write(&id, self.moment().wall, &sample);
+        self.inbox.push_back(Input::Observed(id, sample));
+    }
+
+    /// Notes what the watchdog is told, at the moment at which it is.
+    fn tells(&mut self, id: &TargetId, sample: &Sample) {
         if let Some(answer) = sample.answer() {
             let is_live =
-                self.services.get(&id).is_some_and(|service| service.fault == Fault::WantsScan { dead: false });
+                self.services.get(id).is_some_and(|service| service.fault == Fault::WantsScan { dead: false });
             if answer.state == SessionState::NeedsScan && is_live {
                 self.facts.live_code.insert(id.clone(), self.now);
             } else {
-                self.facts.live_code.remove(&id);
+                self.facts.live_code.remove(id);
             }
             if answer.state == SessionState::Connected {
                 self.facts.connected.insert(id.clone(), self.now);
             }
             self.facts.stopped.insert(id.clone(), answer.effort == Effort::Stopped);
         }
-        self.inbox.push_back(Input::Observed(id, sample));
     }
 
     /// Notes what the watchdog suspects, as its view tells.

@@ -31,8 +31,8 @@ pub(crate) fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
     limits.budget.restarts_daily = 2 + u32::try_from(chance.below(12)).unwrap();
     limits.budget.reset_every = chance.secs(600, 20_000);
     limits.budget.resets_daily = 1 + u32::try_from(chance.below(4)).unwrap();
-    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(3)).unwrap();
-    limits.budget.gives_up_after = 2 + u32::try_from(chance.below(3)).unwrap();
+    limits.budget.resets_weekly = 1 + u32::try_from(chance.below(4)).unwrap();
+    limits.budget.gives_up_after = 1 + u32::try_from(chance.below(4)).unwrap();
     limits.attempt.again_after = chance.secs(1800, 20_000);
     limits.cooldown.first = chance.secs(120, 1200);
     if chance.percent(40) {

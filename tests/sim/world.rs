@@ -67,6 +67,8 @@ pub(crate) struct Service {
     pub(crate) relapse_at: Option<(Duration, Fault)>,
     /// A restart of it loses the session.
     pub(crate) loses_session: bool,
+    /// Its memory is almost used up, whatever else is wrong.
+    pub(crate) leaks: bool,
 }
 
 impl Service {
@@ -81,6 +83,7 @@ impl Service {
             relapses: None,
             relapse_at: None,
             loses_session: false,
+            leaks: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Service {
             Cure::Restart | Cure::Reset | Cure::Never => Some(now + chance.secs(3600, 40_000)),
         };
         self.relapses = chance.percent(25).then(|| chance.secs(600, 20_000));
+        self.leaks = chance.percent(20);
         self.always_well = false;
     }
 
@@ -126,6 +130,7 @@ impl Service {
     /// A remedy takes effect.
     pub(crate) fn remedied(&mut self, now: Duration, remedy: Remedy, chance: &mut Chance) {
         self.running = true;
+        self.leaks &= remedy == Remedy::Reconnect || chance.percent(50);
         match remedy {
             Remedy::Notify => {}
             Remedy::Reconnect => {
@@ -176,7 +181,7 @@ impl Service {
     }
 
     pub(crate) fn memory(&self, now: Duration) -> Sample {
-        let used = if self.fault == Fault::Leaks { 950 } else { 300 };
+        let used = if self.leaks || self.fault == Fault::Leaks { 950 } else { 300 };
         let used_bytes = (used << 20) + now.as_secs() % 1000;
         Sample::Memory(Memory { used_bytes, limit_bytes: Some(1000 << 20), oom_kills: None })
     }

@@ -69,6 +69,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         since: None,
         last_connected: None,
         up: None,
+        stopped: false,
         verdict: Verdict::Healthy,
         memory_verdict: Verdict::Healthy,
         findings: Vec::new(),

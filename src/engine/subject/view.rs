@@ -23,6 +23,7 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         since: newest.and(subject.state_since).map(|at| at.wall),
         last_connected: timeline.last_good.map(|at| at.wall),
         up: timeline.up,
+        stopped: timeline.is_stopped,
         verdict: verdict(&subject.session, &case),
         memory_verdict: verdict(&subject.memory, &case),
         findings: findings(&case),

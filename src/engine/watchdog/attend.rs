@@ -209,7 +209,7 @@ impl Watchdog {
     fn decide(&mut self, now: Moment, id: &TargetId, lane: Lane) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let Some(incident) = subject.open(lane).cloned() else { return };
-        let is_ripe = subject.is_proven(incident.pattern) && !subject.timeline().is_stopped();
+        let is_ripe = subject.is_proven(incident.pattern) && !subject.timeline().is_stopped;
         if !is_ripe || subject.care.following.is_some() || self.runs.contains_key(id) {
             return;
         }
