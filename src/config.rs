@@ -3,8 +3,10 @@
 //! A file is parsed into a tree whose every value knows its line; environment twins are laid over it; a cursor takes the keys
 //! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
 
+mod built_in;
 mod call;
 mod dialects;
+mod docker;
 mod exec;
 mod fleet;
 mod hook;
@@ -41,6 +43,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::Unreadable;

@@ -119,6 +119,18 @@ impl Http {
         Self::with(&self.lookups, &roots).map_err(BadCaFile::Unusable)
     }
 
+    /// Makes a client whose every call goes to a socket of this machine, whatever host its URL names.
+    #[cfg(unix)]
+    pub fn over_socket(path: &Path) -> Result<Self, Unbuildable> {
+        install_tls();
+        let lookups = Arc::new(Lookups::default());
+        let over = |builder: ClientBuilder| builder.unix_socket(path).build().map_err(Unbuildable);
+        let kept = over(client(&lookups, &Roots::None).pool_max_idle_per_host(IDLE_PER_HOST_MAX))?;
+        let fresh = over(client(&lookups, &Roots::None).pool_max_idle_per_host(0))?;
+        let once = over(client(&lookups, &Roots::None).pool_max_idle_per_host(0).connect_timeout(CONNECT_MAX))?;
+        Ok(Self { kept, fresh, once, lookups, no_roots: None })
+    }
+
     /// Returns what to tell the operator of `https://` targets, if there are no CA certificates.
     #[must_use]
     pub fn no_roots(&self) -> Option<&NoRoots> {

@@ -5,10 +5,12 @@
 
 mod brief;
 mod call;
+mod docker;
 mod end;
 mod exec;
 mod output;
 mod process;
+mod record;
 mod run;
 mod runs;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::problem::Report;
 use super::scope::Scope;
 use super::section::{Item, Section};
-use super::{Call, Exec, HttpCall, exec, http_call};
+use super::{Call, Exec, HttpCall, built_in, exec, http_call};
 
 /// Ways to carry out a remedy that a person may look for.
-const LATER: [&str; 6] = ["docker", "coolify", "kubernetes", "wasender", "wasender-backend", "sqlite"];
+const LATER: [&str; 5] = ["coolify", "kubernetes", "wasender", "wasender-backend", "sqlite"];
 
 /// How often a program is tried at most that asks for another try, or may be tried again.
 const EXEC_TRIES: u32 = 4;
@@ -47,9 +47,10 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>) -> Option<Call> {
 /// Notes what nobody took of a section that holds calls.
 pub(super) fn finish(section: Section, report: &mut Report) {
     section.finish_with(report, |name| {
-        LATER
-            .contains(&name)
-            .then(|| "this version has the hooks exec and http; an exec may call its client".to_owned())
+        let later = "this version has not got this hook yet; an exec may call its client";
+        let of_its_own = "such a hook knows its steps itself: write it beside step, not in it";
+        let known = built_in::is_kind(name).then_some(of_its_own);
+        LATER.contains(&name).then_some(later).or(known).map(str::to_owned)
     });
 }
 
@@ -58,6 +59,7 @@ pub(super) fn one_try(call: &Call) -> Duration {
     match call {
         Call::Exec(Exec { timeout, kill_grace, .. }) => timeout.saturating_add(*kill_grace),
         Call::Http(call) => call.timeout.saturating_add(polled(call)),
+        Call::Docker(call) => call.timeout,
     }
 }
 
@@ -72,6 +74,7 @@ pub(super) fn takes(call: &Call) -> Duration {
             });
             call.timeout.saturating_mul(tries).saturating_add(waits.0).saturating_add(polled(call))
         }
+        Call::Docker(call) => call.timeout,
     }
 }
 

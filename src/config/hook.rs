@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
+use super::{DockerCall, Secret};
 
 /// The hook of one remedy of one target. Its steps stand in the same order as in the engine's plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub enum Call {
     Exec(Exec),
     /// Of a URL. Boxed: it is many times larger.
     Http(Box<HttpCall>),
+    /// Of a Docker daemon.
+    Docker(Box<DockerCall>),
 }
 
 /// A program.

@@ -5,12 +5,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::built_in::{self, Asked, BuiltIn, BuiltStep};
 use super::call::{one_try, takes};
 use super::node::Value;
 use super::problem::Report;
 use super::scope::Scope;
 use super::section::{Item, Section, quoted};
-use super::{Call, Hook, HookStep, call, mark, unit};
+use super::{Call, Hook, HookStep, Secret, call, mark, unit};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::{Plan, Resume, Step, StepName};
 use crate::engine::policy::Watch;
@@ -40,18 +41,27 @@ struct Reader<'a, 'b> {
     remedy: Remedy,
     /// It destroys the session of this target.
     destroys: bool,
+    whom: Whom<'a>,
+}
+
+/// Whom the target asks; a built-in hook may ask the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whom<'a> {
+    pub(super) url: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
+    pub(super) token: Option<&'a Secret>,
 }
 
 /// A line of steps, as the engine and as the shell see it.
 type Line = (Vec<Step>, Vec<HookStep>);
 
 /// Takes the hooks of a target.
-pub(super) fn take(target: &mut Section, scope: &mut Scope<'_>, watch: &Watch) -> Remedies {
+pub(super) fn take(target: &mut Section, scope: &mut Scope<'_>, watch: &Watch, whom: Whom<'_>) -> Remedies {
     let mut remedies = Remedies::default();
     let Some(mut section) = target.take_section(scope.report, "remedy") else { return remedies };
     for (name, remedy) in REMEDIES {
         let Some(item) = section.take(name) else { continue };
-        let mut reader = Reader { scope: &mut *scope, remedy, destroys: watch.destroys(remedy) };
+        let mut reader = Reader { scope: &mut *scope, remedy, destroys: watch.destroys(remedy), whom };
         if let Some((hook, plan)) = reader.read(item) {
             remedies.hooks.insert(remedy, Arc::new(hook));
             remedies.plans.insert(remedy, Arc::new(plan));
@@ -70,10 +80,19 @@ impl Reader<'_, '_> {
         self.check_allowed(&mut section);
         let within_item = section.take("within");
         let within = within_item.as_ref().map_or(Some(None), |item| item.span(self.scope.report, WITHIN).map(Some));
-        let look = section.take("look").map_or(Some(None), |item| call::read(item, self.scope).map(Some));
-        let line = match section.take("step") {
-            Some(steps) => self.line(&steps, &mut section),
-            None => call::take(&mut section, self.scope).map(|run| self.single(run)),
+        let Whom { url, session, token } = self.whom;
+        let asked = Asked { remedy: self.remedy, destroys: self.destroys, url, session, token };
+        let (line, look) = if let Some(read) = built_in::take(&mut section, self.scope, &asked) {
+            read.map_or((None, None), |BuiltIn { steps, look }| {
+                (Some(steps.into_iter().map(built).unzip()), Some(look))
+            })
+        } else {
+            let look = section.take("look").map_or(Some(None), |item| call::read(item, self.scope).map(Some));
+            let line = match section.take("step") {
+                Some(steps) => self.line(&steps, &mut section),
+                None => call::take(&mut section, self.scope).map(|run| self.single(run)),
+            };
+            (line, look)
         };
         call::finish(section, self.scope.report);
         let (mut steps, calls) = line?;
@@ -221,6 +240,11 @@ impl HookStep {
     }
 }
 
+fn built(built: BuiltStep) -> (Step, HookStep) {
+    let BuiltStep { name, destroys, leaves_running, resume, calls } = built;
+    (Step { resume, ..step(StepName(Arc::from(name)), &calls, destroys, leaves_running) }, calls)
+}
+
 fn step(name: StepName, calls: &HookStep, destroys: bool, leaves_running: bool) -> Step {
     let takes = calls.calls().map(takes).max().unwrap_or_default();
     Step { name, destroys, resume: resume(calls), has_undo: calls.undo.is_some(), leaves_running, takes }
@@ -232,6 +256,8 @@ fn resume(calls: &HookStep) -> Resume {
     let can_repeat = match &calls.run {
         Call::Exec(exec) => exec.idempotent,
         Call::Http(call) => !call.retry.only_unsent,
+        // Says so itself.
+        Call::Docker(_) => false,
     };
     match (can_repeat, &calls.check) {
         (true, _) => Resume::Again,

@@ -6,7 +6,7 @@ use super::dialects::Dialects;
 use super::mode::Modes;
 use super::policy::{self, Thresholds, set};
 use super::problem::Report;
-use super::remedy::Remedies;
+use super::remedy::{Remedies, Whom};
 use super::scope::Scope;
 use super::section::{Item, Section};
 use super::url::URL_BYTES_MAX;
@@ -79,7 +79,8 @@ impl Reader<'_> {
         let group = section.take("group").and_then(|item| group(&item, self.scope.report));
         let mut watch = Watch { mode, ..Watch::default() };
         set(&mut watch.restart_keeps_session, restart_keeps_session);
-        let Remedies { hooks, plans } = remedy::take(&mut section, &mut self.scope, &watch);
+        let whom = Whom { url: url.as_deref(), session: session.as_deref(), token: token.as_ref() };
+        let Remedies { hooks, plans } = remedy::take(&mut section, &mut self.scope, &watch, whom);
         mode::weigh(&section, mode, &hooks, self.scope.report);
         section.finish_with(self.scope.report, elsewhere);
         let (dialect, url) = (dialect?, url?);

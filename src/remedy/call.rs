@@ -47,6 +47,11 @@ impl Clients {
         Self { usual: http.clone(), trusting }
     }
 
+    /// Returns the client that trusts what the system trusts.
+    pub(super) fn usual(&self) -> &Http {
+        &self.usual
+    }
+
     fn for_call(&self, call: &HttpCall) -> Result<&Http, &str> {
         let Some(file) = &call.ca_file else { return Ok(&self.usual) };
         match self.trusting.get(file) {
@@ -269,7 +274,7 @@ fn calls(hook: &Hook) -> impl Iterator<Item = &Call> {
 fn ca_file(call: &Call) -> Option<&PathBuf> {
     match call {
         Call::Http(call) => call.ca_file.as_ref(),
-        Call::Exec(_) => None,
+        Call::Exec(_) | Call::Docker(_) => None,
     }
 }
 

@@ -124,12 +124,12 @@ impl Runs {
     }
 
     /// Returns the folder if anybody may have written to it.
-    fn known_folder(&self) -> Option<&Path> {
+    pub(super) fn known_folder(&self) -> Option<&Path> {
         let made = self.made.get().and_then(|made| made.as_deref().ok());
         made.or(self.state_dir.as_deref())
     }
 
-    fn folder(&self) -> Result<&Path, String> {
+    pub(super) fn folder(&self) -> Result<&Path, String> {
         let begin = || match &self.state_dir {
             Some(folder) => make_folder(folder).map(|()| folder.clone()),
             None => make_temporary(),
