@@ -364,6 +364,7 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 /// Joins the engine's snapshot and the shell's own counts for `/metrics`.
 fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
     let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
+    let hard_stops = turn.remedies.hard_stops();
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
@@ -371,6 +372,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
             dropped: dropped.borrow().clone(),
             denials: denials.counts(),
             notifications: notified.borrow().clone(),
+            hard_stops: hard_stops.counts(),
         };
         metrics::render(snapshot, &shell)
     })

@@ -59,6 +59,8 @@ pub struct Shell {
     pub denials: BTreeMap<&'static str, u64>,
     /// Notifications by notifier: sent, failed, dropped. Holds every notifier from the start, at 0.
     pub notifications: BTreeMap<String, [u64; 3]>,
+    /// Services that had to be killed when they were stopped, by target; holds every target whose hook stops one, at 0.
+    pub hard_stops: BTreeMap<String, u64>,
 }
 
 /// Which build runs.

@@ -13,6 +13,7 @@ mod process;
 mod record;
 mod run;
 mod runs;
+pub mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,7 +30,7 @@ pub use self::runs::RUN_FILES_MAX;
 use self::call::Clients;
 use self::run::Desk;
 use self::runs::Runs;
-use crate::config::Target;
+use crate::config::{Call, DockerDeed, Target};
 use crate::engine::attempt::{AttemptId, StepEnd, StepOrder, StepOutcome};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
@@ -74,6 +75,7 @@ pub struct Remedies {
     answers: mpsc::Sender<Answer>,
     tracker: TaskTracker,
     off: Off,
+    hard_stops: HardStops,
     /// The settings with which each attempt began: it ends with them, whatever the configuration says meanwhile.
     begun: Mutex<BTreeMap<AttemptId, Begun>>,
 }
@@ -81,6 +83,10 @@ pub struct Remedies {
 /// The hooks that say that they are gone, until the configuration is read anew.
 #[derive(Clone, Default)]
 struct Off(Arc<Mutex<BTreeSet<(TargetId, Remedy)>>>);
+
+/// How often a service did not end by itself when it was stopped, by target; a kill can damage a session.
+#[derive(Clone, Debug, Default)]
+pub struct HardStops(Arc<Mutex<BTreeMap<String, u64>>>);
 
 /// The settings with which an attempt began.
 #[derive(Clone)]
@@ -111,8 +117,9 @@ impl Remedies {
     ) -> Self {
         let clients = Arc::new(Clients::of(&targets, &http));
         let runs = Arc::new(Runs::new(state_dir));
-        let begun = Mutex::default();
-        Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default(), begun }
+        let (begun, hard_stops) = (Mutex::default(), HardStops::default());
+        hard_stops.begin(&targets);
+        Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default(), hard_stops, begun }
     }
 
     /// Takes other targets from here on; every hook is on again.
@@ -120,6 +127,7 @@ impl Remedies {
         self.clients = Arc::new(Clients::of(&targets, &self.http));
         self.targets = targets;
         self.off = Off::default();
+        self.hard_stops.begin(&self.targets);
     }
 
     /// Carries out an order. Returns at once; what comes of it leaves through the channel.
@@ -138,11 +146,18 @@ impl Remedies {
             runs: Arc::clone(&self.runs),
             clock: Arc::clone(&self.clock),
             off: self.off.clone(),
+            hard_stops: self.hard_stops.clone(),
         };
         self.tracker.spawn(async move {
             let end = desk.carry_out(order).await;
             debt.pay(end).await;
         });
+    }
+
+    /// Returns what counts services that had to be killed.
+    #[must_use]
+    pub fn hard_stops(&self) -> HardStops {
+        self.hard_stops.clone()
     }
 
     /// Returns the settings with which an attempt began. A step must never be looked up in a hook that was configured anew: its place
@@ -178,6 +193,33 @@ impl Off {
 
     fn add(&self, target: &TargetId, remedy: Remedy) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((target.clone(), remedy));
+    }
+}
+
+impl HardStops {
+    /// Begins at 0 for every target whose hooks can stop a service.
+    fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
+        let stops = |call: &Call| match call {
+            Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
+            Call::Exec(_) | Call::Http(_) => false,
+        };
+        let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for target in targets.values().filter(can_stop) {
+            counts.entry(target.id.to_string()).or_default();
+        }
+    }
+
+    fn count(&self, target: &TargetId) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(target.to_string()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Returns the counts.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

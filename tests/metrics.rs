@@ -124,6 +124,7 @@ fn counters_start_at_zero_with_every_label_they_can_have() {
     let shell = Shell {
         denials: BTreeMap::from([("no_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [0; 3])]),
+        hard_stops: BTreeMap::from([("shop".to_owned(), 0)]),
         ..shell()
     };
     let families = parse(&metrics::render(&snapshot, &shell));
@@ -305,6 +306,7 @@ fn shell() -> Shell {
         dropped: BTreeMap::from([("log_lines", 0)]),
         denials: BTreeMap::from([("no_token", 2), ("wrong_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
+        hard_stops: BTreeMap::from([("shop".to_owned(), 1)]),
     }
 }
 

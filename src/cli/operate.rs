@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `approve`, `ack`, `reconnect`, `restart`, `reset`: what a person orders of a running watchdog.
+//! `pause`, `resume`, `approve`, `ack`, `reconnect`, `restart`, `reset`, `restore`: what a person orders of a running watchdog.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -164,6 +164,27 @@ pub(super) struct ResetArgs {
     order: Order,
 }
 
+/// Bring back the session that a reset moved aside, now. What is there at the moment is moved aside in its place.
+///
+/// `history` shows resets and their numbers. Only a reset that keeps what it takes away can be undone so: the quarantine of the docker
+/// hook, a rotated volume of Coolify, a cleared id of a database. A pause, a live QR code, a storm and an attempt under way refuse it.
+///
+/// Exit codes: 0 begun, 1 refused, 2 wrong use.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:
+  wa-watchdog restore shop 19c27e14280 --reason \"it was the network after all\"")]
+pub(super) struct RestoreArgs {
+    /// The session's name.
+    target: TargetName,
+    /// The number of the reset.
+    attempt: AttemptId,
+    /// Also while a live QR code is shown or a storm is on.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    order: Order,
+}
+
 /// One session or all of them.
 #[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
@@ -246,6 +267,13 @@ pub(super) fn restart(args: &RestartArgs, env: &Env) -> anyhow::Result<Outcome> 
         }
     }
     order.place(env, &of_target(target, "restart"), vec![("force", Value::from(harm.force))])
+}
+
+/// Orders that a session is brought back.
+pub(super) fn restore(args: &RestoreArgs, env: &Env) -> anyhow::Result<Outcome> {
+    let RestoreArgs { target, attempt, force, order } = args;
+    let more = vec![("attempt", Value::from(attempt.to_string())), ("force", Value::from(*force))];
+    order.place(env, &of_target(target, "restore"), more)
 }
 
 /// Orders a reset.

@@ -34,6 +34,8 @@ pub(super) struct BuiltIn {
     pub(super) steps: Vec<BuiltStep>,
     /// Says which world it works on.
     pub(super) look: Option<Call>,
+    /// Brings back what it destroyed, where it can.
+    pub(super) restore: Vec<BuiltStep>,
 }
 
 /// One step.

@@ -82,6 +82,8 @@ pub enum DockerDeed {
     },
     /// Starts it, and waits until it runs.
     Start,
+    /// Tells whether the session's folder is as it should be, before anything is stopped.
+    Find(Vault),
     /// Takes away the locks that a Chromium left that was killed.
     ClearLocks(Vault),
     /// Moves the session aside.
@@ -92,6 +94,8 @@ pub enum DockerDeed {
     Restore(Vault),
     /// Tells whether the session of an earlier attempt is back.
     IsBack(Vault),
+    /// Says which container it is, whatever its name is at the moment.
+    LookAnew(Anew),
     /// Writes down everything that the container is.
     Save(Anew),
     /// Makes the container anew beside the old one, to see that it can be done.
@@ -179,9 +183,12 @@ impl Line {
     fn call(&self, deed: DockerDeed) -> Call {
         let timeout = match &deed {
             DockerDeed::Stop { grace, .. } => grace.saturating_add(ANSWER_WITHIN),
-            DockerDeed::Look | DockerDeed::IsAside(_) | DockerDeed::IsBack(_) | DockerDeed::IsRecreated(_) => {
-                ANSWER_WITHIN
-            }
+            DockerDeed::Look
+            | DockerDeed::LookAnew(_)
+            | DockerDeed::Find(_)
+            | DockerDeed::IsAside(_)
+            | DockerDeed::IsBack(_)
+            | DockerDeed::IsRecreated(_) => ANSWER_WITHIN,
             DockerDeed::Start | DockerDeed::StartAnew(_) => START_WITHIN.saturating_add(ANSWER_WITHIN),
             DockerDeed::ClearLocks(_)
             | DockerDeed::Quarantine(_)
@@ -212,20 +219,31 @@ impl Line {
 }
 
 fn line(line: &Line, how: How, destroys: bool) -> BuiltIn {
+    let mut look = DockerDeed::Look;
+    let mut restore = Vec::new();
+    let find = |vault: &Vault| BuiltStep::new("find", line.call(DockerDeed::Find(vault.clone())));
     let steps = match how {
         How::Restart(locks) => {
             let locks = locks.map(|vault| BuiltStep::new("clear-locks", line.call(DockerDeed::ClearLocks(vault))));
-            let mut stop = line.stop(DockerDeed::Start);
             // Where a restart loses the session, it is the stop that does.
-            stop.destroys = destroys;
+            let stop = BuiltStep { destroys, ..line.stop(DockerDeed::Start) };
             [Some(stop), locks, Some(line.start(DockerDeed::Start))].into_iter().flatten().collect()
         }
-        How::Quarantine(vault) => vec![
-            line.stop(DockerDeed::Start),
-            line.destroy("quarantine", DockerDeed::Quarantine(vault.clone()), DockerDeed::IsAside(vault)),
-            line.start(DockerDeed::Start),
-        ],
+        How::Quarantine(vault) => {
+            restore = vec![
+                line.stop(DockerDeed::Start),
+                line.destroy("restore", DockerDeed::Restore(vault.clone()), DockerDeed::IsBack(vault.clone())),
+                line.start(DockerDeed::Start),
+            ];
+            vec![
+                find(&vault),
+                line.stop(DockerDeed::Start),
+                line.destroy("quarantine", DockerDeed::Quarantine(vault.clone()), DockerDeed::IsAside(vault)),
+                line.start(DockerDeed::Start),
+            ]
+        }
         How::Recreate(anew) => {
+            look = DockerDeed::LookAnew(anew.clone());
             let rehearse = HookStep {
                 run: line.call(DockerDeed::Rehearse(anew.clone())),
                 check: None,
@@ -240,7 +258,7 @@ fn line(line: &Line, how: How, destroys: bool) -> BuiltIn {
             ]
         }
     };
-    BuiltIn { steps, look: Some(line.call(DockerDeed::Look)) }
+    BuiltIn { steps, look: Some(line.call(look)), restore }
 }
 
 /// Reads which container it is.

@@ -15,6 +15,20 @@ pub struct Hook {
     pub look: Option<Call>,
 }
 
+impl Hook {
+    /// Returns everything that it may call.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.steps.iter().flat_map(HookStep::calls).chain(&self.look)
+    }
+}
+
+impl HookStep {
+    /// Returns everything that the step may call.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        [Some(&self.run), self.check.as_ref(), self.undo.as_ref()].into_iter().flatten()
+    }
+}
+
 /// One step of a hook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookStep {

@@ -305,7 +305,7 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
 
 fn ladder(item: &Item, report: &mut Report, pattern: Option<Pattern>) -> Option<Ladder> {
     let may = |remedy: &Remedy| pattern.is_none_or(|pattern| pattern.allows(*remedy));
-    let allowed: Vec<&str> = Remedy::ALL.into_iter().filter(may).map(Remedy::as_str).collect();
+    let allowed: Vec<&str> = Remedy::RUNGS.into_iter().filter(may).map(Remedy::as_str).collect();
     let hint = format!("allowed here: {}", allowed.join(", "));
     let items = item.words(report, "write it as in [\"notify\", \"restart\"]")?;
     if items.is_empty() || RUNGS_MAX < items.len() {
@@ -325,7 +325,7 @@ fn ladder(item: &Item, report: &mut Report, pattern: Option<Pattern>) -> Option<
 }
 
 fn remedy(word: &str) -> Option<Remedy> {
-    Remedy::ALL.into_iter().find(|remedy| remedy.as_str() == word)
+    Remedy::RUNGS.into_iter().find(|remedy| remedy.as_str() == word)
 }
 
 /// Says why a remedy may not stand on a pattern's ladder; none where it may.
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn whatever_is_forbidden_has_a_reason() {
         for pattern in Pattern::ALL {
-            for remedy in Remedy::ALL {
+            for remedy in Remedy::RUNGS {
                 let why = why_not(pattern, remedy, false);
                 assert_eq!(why.is_none(), pattern.allows(remedy), "{pattern} {remedy}");
                 assert!(why.is_none_or(|why| !why.ends_with("it cannot help")), "{pattern} {remedy}");

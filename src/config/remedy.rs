@@ -62,7 +62,7 @@ pub(super) fn take(target: &mut Section, scope: &mut Scope<'_>, watch: &Watch, w
     for (name, remedy) in REMEDIES {
         let Some(item) = section.take(name) else { continue };
         let mut reader = Reader { scope: &mut *scope, remedy, destroys: watch.destroys(remedy), whom };
-        if let Some((hook, plan)) = reader.read(item) {
+        for (remedy, hook, plan) in reader.read(item) {
             remedies.hooks.insert(remedy, Arc::new(hook));
             remedies.plans.insert(remedy, Arc::new(plan));
         }
@@ -75,16 +75,23 @@ pub(super) fn take(target: &mut Section, scope: &mut Scope<'_>, watch: &Watch, w
 }
 
 impl Reader<'_, '_> {
-    fn read(&mut self, item: Item) -> Option<(Hook, Plan)> {
+    /// Reads a remedy, and with it the one that undoes it, where its hook knows how.
+    fn read(&mut self, item: Item) -> Vec<(Remedy, Hook, Plan)> {
+        self.read_all(item).unwrap_or_default()
+    }
+
+    fn read_all(&mut self, item: Item) -> Option<Vec<(Remedy, Hook, Plan)>> {
         let mut section = item.section(self.scope.report)?;
         self.check_allowed(&mut section);
         let within_item = section.take("within");
         let within = within_item.as_ref().map_or(Some(None), |item| item.span(self.scope.report, WITHIN).map(Some));
         let Whom { url, session, token } = self.whom;
         let asked = Asked { remedy: self.remedy, destroys: self.destroys, url, session, token };
+        let mut undoing = None;
         let (line, look) = if let Some(read) = built_in::take(&mut section, self.scope, &asked) {
-            read.map_or((None, None), |BuiltIn { steps, look }| {
-                (Some(steps.into_iter().map(built).unzip()), Some(look))
+            read.map_or((None, None), |BuiltIn { steps, look, restore }| {
+                undoing = (!restore.is_empty()).then(|| (of_built(restore), look.clone()));
+                (Some(of_built(steps)), Some(look))
             })
         } else {
             let look = section.take("look").map_or(Some(None), |item| call::read(item, self.scope).map(Some));
@@ -95,25 +102,17 @@ impl Reader<'_, '_> {
             (line, look)
         };
         call::finish(section, self.scope.report);
-        let (mut steps, calls) = line?;
-        let look = look?;
-        let look_takes = look.as_ref().map_or(Duration::ZERO, takes);
-        let sum = || steps.iter().fold(look_takes, |sum, step| sum.saturating_add(step.takes));
-        let within = within?.unwrap_or_else(|| sum().min(WITHIN_DEFAULT_MAX));
-        let longest = calls.iter().flat_map(HookStep::calls).chain(&look).map(one_try).max().unwrap_or_default();
-        if let Some(item) = within_item.filter(|_| within < longest) {
+        let (line, look, within) = (line?, look?, within?);
+        let longest = line.1.iter().flat_map(HookStep::calls).chain(&look).map(one_try).max().unwrap_or_default();
+        if let Some(item) = within_item.filter(|_| within.is_some_and(|within| within < longest)) {
             let what = format!("is shorter than one try of a step, which may take {}", unit::in_words(longest));
             item.refuse(self.scope.report, what, "make it longer, or the timeout of the step shorter");
             return None;
         }
-        for step in &mut steps {
-            // A look is ordered in the place of the step that it comes before.
-            step.takes = step.takes.max(look_takes).min(within);
-        }
-        let hook = Hook { steps: calls, look };
-        let mut plan = Plan { steps, within, mark: 0, has_look: hook.look.is_some() };
-        plan.mark = mark::of(&plan, &hook);
-        Some((hook, plan))
+        let (hook, plan) = finished(line, look, within);
+        let undoing = undoing.map(|(line, look)| finished(line, look, within));
+        let undoing = undoing.map(|(hook, plan)| (Remedy::Restore, hook, plan));
+        Some([(self.remedy, hook, plan)].into_iter().chain(undoing).collect())
     }
 
     /// What destroys a session wants a second word, written beside the hook that does it.
@@ -202,7 +201,9 @@ impl Reader<'_, '_> {
             let remedy = self.remedy;
             let hint = match remedy {
                 Remedy::Restart => "take it out; or, if it does not, write restart_keeps_session = false at the target",
-                Remedy::Notify | Remedy::Reconnect | Remedy::Reset => "take it out; only a reset destroys",
+                Remedy::Notify | Remedy::Reconnect | Remedy::Reset | Remedy::Restore => {
+                    "take it out; only a reset destroys"
+                }
             };
             item.refuse(self.scope.report, format!("is true, and {remedy} keeps the session"), hint);
             return None;
@@ -233,16 +234,27 @@ impl Reader<'_, '_> {
     }
 }
 
-impl HookStep {
-    /// Returns everything that the step may call.
-    fn calls(&self) -> impl Iterator<Item = &Call> {
-        [Some(&self.run), self.check.as_ref(), self.undo.as_ref()].into_iter().flatten()
+/// Makes hook and plan of a line that is read; `within` is how long all of it may take, where the operator says so.
+fn finished((mut steps, calls): Line, look: Option<Call>, within: Option<Duration>) -> (Hook, Plan) {
+    let look_takes = look.as_ref().map_or(Duration::ZERO, takes);
+    let sum = || steps.iter().fold(look_takes, |sum, step| sum.saturating_add(step.takes));
+    let within = within.unwrap_or_else(|| sum().min(WITHIN_DEFAULT_MAX));
+    for step in &mut steps {
+        // A look is ordered in the place of the step that it comes before.
+        step.takes = step.takes.max(look_takes).min(within);
     }
+    let hook = Hook { steps: calls, look };
+    let mut plan = Plan { steps, within, mark: 0, has_look: hook.look.is_some() };
+    plan.mark = mark::of(&plan, &hook);
+    (hook, plan)
 }
 
-fn built(built: BuiltStep) -> (Step, HookStep) {
-    let BuiltStep { name, destroys, leaves_running, resume, calls } = built;
-    (Step { resume, ..step(StepName(Arc::from(name)), &calls, destroys, leaves_running) }, calls)
+fn of_built(steps: Vec<BuiltStep>) -> Line {
+    let step = |built: BuiltStep| {
+        let BuiltStep { name, destroys, leaves_running, resume, calls } = built;
+        (Step { resume, ..step(StepName(Arc::from(name)), &calls, destroys, leaves_running) }, calls)
+    };
+    steps.into_iter().map(step).unzip()
 }
 
 fn step(name: StepName, calls: &HookStep, destroys: bool, leaves_running: bool) -> Step {

@@ -163,8 +163,10 @@ impl Narrator {
         let acts = self.part(incident.target.as_str()).is_some_and(|part| part.mends.is_some());
         let done = match incident.remedy {
             Remedy::Notify => " (a person must look)",
-            Remedy::Reconnect | Remedy::Restart | Remedy::Reset if acts => "",
-            Remedy::Reconnect | Remedy::Restart | Remedy::Reset => " (not done: this target is only observed)",
+            Remedy::Reconnect | Remedy::Restart | Remedy::Reset | Remedy::Restore if acts => "",
+            Remedy::Reconnect | Remedy::Restart | Remedy::Reset | Remedy::Restore => {
+                " (not done: this target is only observed)"
+            }
         };
         format!("{}. Fits: {}{done}", incident.evidence.sentence.trim_end_matches('.'), incident.remedy)
     }

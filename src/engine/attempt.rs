@@ -123,6 +123,9 @@ pub struct Cause {
     pub reason: String,
     /// Who ordered or released it; none where the watchdog decided alone.
     pub by: Option<Word>,
+    /// The reset whose session it brings back, where that is what it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<AttemptId>,
 }
 
 /// What came of one act of a step.

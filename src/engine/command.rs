@@ -45,6 +45,13 @@ pub enum Wish {
     },
     /// The underlying problem was looked at: resets may run again.
     Ack,
+    /// Bring back the session that this reset moved aside; what is there now is moved aside in its place.
+    Restore {
+        /// The number of the reset.
+        attempt: AttemptId,
+        /// Also while a live QR code is shown or a storm is on.
+        force: bool,
+    },
     /// Carry out a remedy now. Counts for budgets; goes past those guards that protect against the watchdog's own zeal.
     Remedy {
         /// Which; only `restart` and `reset` can be ordered.
@@ -63,6 +70,7 @@ impl Wish {
             Self::Resume => "resume",
             Self::Approve { .. } => "approve",
             Self::Ack => "ack",
+            Self::Restore { .. } => Remedy::Restore.as_str(),
             Self::Remedy { remedy, .. } => remedy.as_str(),
         }
     }

@@ -66,7 +66,9 @@ fn opened(view: &TargetView, incident: &Incident, now: Wall) -> String {
     let made = view.care.attempts.iter().filter(|attempt| attempt.cause.incident == Some(incident.id)).count();
     let done = match (made, incident.remedy) {
         (0, Remedy::Notify) => String::from("only a person can help"),
-        (0, Remedy::Reconnect | Remedy::Restart | Remedy::Reset) => String::from("nothing was done for it so far"),
+        (0, Remedy::Reconnect | Remedy::Restart | Remedy::Reset | Remedy::Restore) => {
+            String::from("nothing was done for it so far")
+        }
         (1, _) => String::from("1 attempt was made for it"),
         (n, _) => format!("{n} attempts were made for it"),
     };

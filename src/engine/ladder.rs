@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What can be done about a failing session: the closed list.
+/// What can be done about a session: the closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -16,11 +16,16 @@ pub enum Remedy {
     Restart,
     /// Destroy the session and link it anew; needs a person with the phone.
     Reset,
+    /// Bring back the session that a reset moved aside. On no ladder: only a person orders it.
+    Restore,
 }
 
 impl Remedy {
-    /// Every remedy, gentlest first.
-    pub const ALL: [Self; 4] = [Self::Notify, Self::Reconnect, Self::Restart, Self::Reset];
+    /// The remedies that can stand on a ladder, gentlest first.
+    pub const RUNGS: [Self; 4] = [Self::Notify, Self::Reconnect, Self::Restart, Self::Reset];
+
+    /// Every remedy: those of ladders, and then the one that undoes.
+    pub const ALL: [Self; 5] = [Self::Notify, Self::Reconnect, Self::Restart, Self::Reset, Self::Restore];
 
     /// Returns the word used in metrics, API, configuration and recordings.
     #[must_use]
@@ -30,6 +35,7 @@ impl Remedy {
             Self::Reconnect => "reconnect",
             Self::Restart => "restart",
             Self::Reset => "reset",
+            Self::Restore => "restore",
         }
     }
 }

@@ -105,6 +105,9 @@ pub enum Fact {
         reason: String,
         /// Who ordered or released it; absent where the watchdog decided alone.
         by: Option<Word>,
+        /// The reset whose session it brings back, where that is what it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restores: Option<AttemptId>,
     },
     /// A step of an attempt begins: durable before it does.
     StepStarted {

@@ -239,6 +239,8 @@ impl Pattern {
     pub fn allows(self, remedy: Remedy) -> bool {
         match (self, remedy) {
             (_, Remedy::Notify) => true,
+            // Only a person brings an old session back.
+            (_, Remedy::Restore) => false,
             (Self::CredentialsRefused, _) => false,
             (Self::Repeated404, Remedy::Restart) => false,
             (

@@ -492,7 +492,8 @@ impl Watch {
         match remedy {
             Remedy::Reset => true,
             Remedy::Restart => !self.restart_keeps_session,
-            Remedy::Notify | Remedy::Reconnect => false,
+            // What a restore takes the place of is moved aside, not lost.
+            Remedy::Notify | Remedy::Reconnect | Remedy::Restore => false,
         }
     }
 }

@@ -61,6 +61,7 @@ pub fn commanded(command: &OperatorCommand) -> String {
         Wish::Resume => String::from("ended the pause"),
         Wish::Approve { attempt } => format!("released attempt {attempt}"),
         Wish::Ack => String::from("looked at the underlying problem"),
+        Wish::Restore { attempt, .. } => format!("wants back the session that {attempt} moved aside"),
         Wish::Remedy { remedy, force: true } => format!("ordered a {remedy} by force"),
         Wish::Remedy { remedy, force: false } => format!("ordered a {remedy}"),
     };

@@ -539,7 +539,8 @@ impl Watchdog {
             self.retire(id, *subject.care);
         }
         self.policy = policy;
-        for id in self.policy.targets.keys().cloned().collect::<Vec<_>>() {
+        let ids: BTreeSet<TargetId> = self.policy.targets.keys().chain(self.runs.keys()).cloned().collect();
+        for id in ids {
             self.set_alarm(now, &id);
         }
     }

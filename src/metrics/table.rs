@@ -19,7 +19,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 42] = [
+pub(super) static CATALOGUE: [Declared; 43] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -175,6 +175,12 @@ pub(super) static CATALOGUE: [Declared; 42] = [
         "Whether many targets turned bad together, or did just now, so that nothing is done (1) or not (0).",
     ),
     gauge("wa_watchdog_paused", NONE, paused, "Whether a person paused all targets (1) or not (0)."),
+    counter(
+        "wa_watchdog_hard_stops_total",
+        TARGET,
+        hard_stops,
+        "Services that did not end by themselves when a remedy stopped them, and were killed: that can damage a session.",
+    ),
     counter(
         "wa_watchdog_notifications_total",
         &["notifier", "outcome"],
@@ -403,6 +409,12 @@ fn notifications(scrape: Scrape<'_>, rows: &mut Rows) {
         for (outcome, count) in ["sent", "failed", "dropped"].into_iter().zip(counts) {
             rows.count(&[notifier, outcome], *count);
         }
+    }
+}
+
+fn hard_stops(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, count) in &scrape.shell.hard_stops {
+        rows.count(&[target], *count);
     }
 }
 

@@ -144,7 +144,13 @@ mod tests {
     use crate::engine::target::TargetId;
 
     fn brief(reason: &str) -> Brief {
-        let cause = Cause { incident: None, pattern: Some(Pattern::StateLoop), reason: reason.to_owned(), by: None };
+        let cause = Cause {
+            incident: None,
+            pattern: Some(Pattern::StateLoop),
+            reason: reason.to_owned(),
+            by: None,
+            restores: None,
+        };
         let order = StepOrder {
             attempt: AttemptId(1),
             target: TargetId::new("shop").unwrap(),

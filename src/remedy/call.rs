@@ -11,7 +11,7 @@ use super::brief::Brief;
 use super::end::CallEnd;
 use super::output::world;
 use crate::config::template::{fill_json, fill_url};
-use crate::config::{Call, Hook, HttpCall, HttpPoll, Target};
+use crate::config::{Call, HttpCall, HttpPoll, Target};
 use crate::engine::attempt::{Act, StepOutcome};
 use crate::engine::moment::Wall;
 use crate::engine::target::TargetId;
@@ -40,7 +40,7 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn of(targets: &BTreeMap<TargetId, std::sync::Arc<Target>>, http: &Http) -> Self {
         let mut trusting = BTreeMap::new();
-        let calls = targets.values().flat_map(|target| target.hooks.values()).flat_map(|hook| calls(hook));
+        let calls = targets.values().flat_map(|target| target.hooks.values()).flat_map(|hook| hook.calls());
         for file in calls.filter_map(ca_file) {
             trusting.entry(file.clone()).or_insert_with(|| http.trusting(file).map_err(|error| with_causes(&error)));
         }
@@ -264,11 +264,6 @@ fn answer_text(heard: &Heard) -> Option<String> {
     };
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn calls(hook: &Hook) -> impl Iterator<Item = &Call> {
-    let of_steps = hook.steps.iter().flat_map(|step| [Some(&step.run), step.check.as_ref(), step.undo.as_ref()]);
-    of_steps.chain([hook.look.as_ref()]).flatten()
 }
 
 fn ca_file(call: &Call) -> Option<&PathBuf> {

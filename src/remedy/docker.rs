@@ -1,12 +1,262 @@
-//! Acts on containers.
-use tokio::time::Instant;
+//! Acts on a container: each asks first how things are, does one thing, and looks whether it is done.
 
+mod anew;
+mod api;
+mod container;
+
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use self::api::{Daemon, Trouble};
+use self::container::Container;
 use super::brief::Brief;
 use super::end::CallEnd;
 use super::run::Desk;
-use crate::config::DockerCall;
-use crate::engine::attempt::Act;
+use super::vault::{self, VaultError};
+use crate::config::{DockerAt, DockerCall, DockerDeed, Vault};
+use crate::engine::attempt::{Act, StepOutcome};
+use crate::engine::sample::Word;
 
-pub(super) async fn call(_call: &DockerCall, _act: Act, _brief: &Brief, _desk: &Desk, _until: Instant) -> CallEnd {
-    CallEnd::failed("not yet")
+/// How often a container is looked at while it stops or starts.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A container that still runs this long after its start has started.
+const SETTLES_IN: Duration = Duration::from_secs(1);
+/// The first version of the API that stops with a signal of one's choice.
+const SIGNAL_SINCE: (u16, u16) = (1, 42);
+
+/// Carries out one act.
+pub(super) async fn call(call: &DockerCall, act: Act, brief: &Brief, desk: &Desk, until: Instant) -> CallEnd {
+    let errand = match Daemon::at(&call.at.endpoint, desk.clients.usual(), until).await {
+        Ok(daemon) => Errand { daemon, at: &call.at, brief, desk, until },
+        Err(trouble) => return ended(act, &trouble),
+    };
+    let end = match &call.deed {
+        DockerDeed::Look => errand.look().await,
+        DockerDeed::Stop { grace, signal } => errand.stop(*grace, signal.as_deref()).await,
+        DockerDeed::Start => errand.start().await,
+        DockerDeed::Find(vault) => errand.find(vault).await,
+        DockerDeed::ClearLocks(vault) => errand.clear_locks(vault).await,
+        DockerDeed::Quarantine(vault) => errand.quarantine(vault).await,
+        DockerDeed::IsAside(vault) => errand.is_aside(vault).await,
+        DockerDeed::Restore(vault) => errand.restore(vault).await,
+        DockerDeed::IsBack(vault) => errand.is_back(vault).await,
+        DockerDeed::LookAnew(_) => errand.look_anew().await,
+        DockerDeed::Save(anew) => errand.save(anew).await,
+        DockerDeed::Rehearse(anew) => errand.rehearse(anew).await,
+        DockerDeed::CallOff(_) => errand.call_off().await,
+        DockerDeed::Recreate(anew) => errand.recreate(anew).await,
+        DockerDeed::IsRecreated(anew) => errand.is_recreated(anew).await,
+        DockerDeed::StartAnew(_) => errand.start_anew().await,
+    };
+    end.unwrap_or_else(|trouble| ended(act, &trouble))
+}
+
+/// Says what a trouble means for the step.
+fn ended(act: Act, trouble: &Trouble) -> CallEnd {
+    let outcome = match trouble {
+        _ if act == Act::Check => StepOutcome::Unknown,
+        Trouble::Silent(_) => StepOutcome::Unknown,
+        Trouble::Failed(_) | Trouble::Conflict(_) => StepOutcome::Failed,
+        // Nothing was begun.
+        Trouble::Absent(_) | Trouble::Forbidden(_) | Trouble::Denied(_) | Trouble::Missing(_) | Trouble::Refused(_) => {
+            StepOutcome::Unmet
+        }
+    };
+    CallEnd::new(outcome, Some(trouble.to_string()))
+}
+
+/// One act, with everything it needs.
+struct Errand<'a> {
+    daemon: Daemon,
+    at: &'a DockerAt,
+    brief: &'a Brief,
+    desk: &'a Desk,
+    until: Instant,
+}
+
+/// What came of it, or what stood in the way.
+type End = Result<CallEnd, Trouble>;
+
+fn done(note: impl Into<Option<String>>) -> End {
+    Ok(CallEnd::new(StepOutcome::Done, note))
+}
+
+fn unmet(note: impl Into<String>) -> End {
+    Ok(CallEnd::new(StepOutcome::Unmet, Some(note.into())))
+}
+
+fn failed(note: impl Into<String>) -> End {
+    Ok(CallEnd::failed(note))
+}
+
+fn seen(world: &str) -> End {
+    Ok(CallEnd { world: Some(Word::new(world)), ..CallEnd::new(StepOutcome::Done, None) })
+}
+
+impl Errand<'_> {
+    fn name(&self) -> &str {
+        &self.at.container
+    }
+
+    async fn inspect(&self, name: &str) -> Result<Container, Trouble> {
+        let path = format!("/containers/{name}/json");
+        self.daemon.read(&path, &[], self.until).await.map(|inspection| Container::of(&inspection))
+    }
+
+    async fn look(&self) -> End {
+        let container = self.inspect(self.name()).await?;
+        seen(&container.world())
+    }
+
+    async fn stop(&self, grace: Duration, signal: Option<&str>) -> End {
+        let (major, minor) = SIGNAL_SINCE;
+        if signal.is_some() && !self.daemon.speaks(major, minor) {
+            return unmet(
+                "stop_signal needs Docker 23 or newer (API 1.42); set the signal at the container instead (--stop-signal)",
+            );
+        }
+        if self.inspect(self.name()).await?.is_stopped() {
+            return done(String::from("it was stopped already"));
+        }
+        let path = format!("/containers/{}/stop", self.name());
+        let seconds = grace.as_secs().to_string();
+        let mut query = vec![("t", seconds.as_str())];
+        query.extend(signal.map(|signal| ("signal", signal)));
+        match self.daemon.change(Method::POST, &path, &query, None, self.until).await {
+            // The daemon goes on stopping, whoever waits for it.
+            Ok(_) | Err(Trouble::Silent(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        let container = self.wait_for(Container::is_stopped).await?;
+        if !container.is_stopped() {
+            return Ok(CallEnd::new(StepOutcome::Unknown, Some("it did not stop in time".to_owned())));
+        }
+        if !container.was_killed() {
+            return done(None);
+        }
+        self.desk.hard_stops.count(&self.brief.order().target);
+        done(format!(
+            "it did not end by itself within {} s and was killed, which can damage a session",
+            grace.as_secs()
+        ))
+    }
+
+    async fn start(&self) -> End {
+        self.start_named(self.name()).await
+    }
+
+    async fn start_named(&self, name: &str) -> End {
+        let path = format!("/containers/{name}/start");
+        match self.daemon.change(Method::POST, &path, &[], None, self.until).await {
+            Ok(_) | Err(Trouble::Silent(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        let container = self.wait_for(|container| container.state.running).await?;
+        let restarts = container.restart_count;
+        sleep(SETTLES_IN).await;
+        let container = self.inspect(name).await?;
+        if container.state.running && container.restart_count == restarts {
+            return done(None);
+        }
+        let (status, code) = (&container.state.status, container.state.exit_code);
+        failed(format!("it does not stay running: {status}, exit code {code}; see its log (docker logs {name})"))
+    }
+
+    /// Looks until it is as wanted, or the time is over; returns how it is then.
+    async fn wait_for(&self, is_there: impl Fn(&Container) -> bool) -> Result<Container, Trouble> {
+        loop {
+            let container = self.inspect(self.name()).await?;
+            if is_there(&container) || timeout_at(self.until, sleep(LOOK_EVERY)).await.is_err() {
+                return Ok(container);
+            }
+        }
+    }
+
+    async fn find(&self, vault: &Vault) -> End {
+        // Both must be there before anything is stopped.
+        self.inspect(self.name()).await?;
+        let vault = vault.clone();
+        in_vault(move || vault::find(&vault).map(|names| format!("{} entries: {}", names.len(), names.join(", "))))
+            .await
+    }
+
+    async fn clear_locks(&self, vault: &Vault) -> End {
+        if let Some(end) = self.refuse_running().await? {
+            return Ok(end);
+        }
+        let vault = vault.clone();
+        in_vault(move || vault::clear_locks(&vault).map(|count| format!("{count} dead locks cleared"))).await
+    }
+
+    async fn quarantine(&self, vault: &Vault) -> End {
+        if let Some(end) = self.refuse_running().await? {
+            return Ok(end);
+        }
+        let (vault, run) = (vault.clone(), self.run());
+        in_vault(move || {
+            vault::quarantine(&vault, &run).map(|count| {
+                let dir = vault.dir.display();
+                format!("{count} entries are in {dir}/.quarantine/{run}; wa-watchdog restore brings them back")
+            })
+        })
+        .await
+    }
+
+    async fn is_aside(&self, vault: &Vault) -> End {
+        let (vault, run) = (vault.clone(), self.run());
+        checked(move || vault::is_aside(&vault, &run)).await
+    }
+
+    async fn restore(&self, vault: &Vault) -> End {
+        let Some(from) = self.restored() else { return unmet("no attempt is named whose session is wanted back") };
+        if let Some(end) = self.refuse_running().await? {
+            return Ok(end);
+        }
+        let (vault, run) = (vault.clone(), self.run());
+        in_vault(move || vault::restore(&vault, &from, &run).map(|count| format!("{count} entries of {from} are back")))
+            .await
+    }
+
+    async fn is_back(&self, vault: &Vault) -> End {
+        let Some(from) = self.restored() else { return unmet("no attempt is named whose session is wanted back") };
+        let vault = vault.clone();
+        checked(move || vault::is_back(&vault, &from)).await
+    }
+
+    /// Files are touched only while nothing writes them.
+    async fn refuse_running(&self) -> Result<Option<CallEnd>, Trouble> {
+        let container = self.inspect(self.name()).await?;
+        let note = "it runs again: somebody else started it, so its files are left alone";
+        Ok((!container.is_stopped()).then(|| CallEnd::failed(note)))
+    }
+
+    /// The name under which this attempt keeps things.
+    fn run(&self) -> String {
+        self.brief.order().attempt.to_string()
+    }
+
+    fn restored(&self) -> Option<String> {
+        self.brief.order().cause.restores.map(|attempt| attempt.to_string())
+    }
+}
+
+async fn in_vault(work: impl FnOnce() -> Result<String, VaultError> + Send + 'static) -> End {
+    match spawn_blocking(work).await {
+        Ok(Ok(note)) => done(note),
+        Ok(Err(error)) if error.is_unmet() => unmet(error.to_string()),
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(_panic) => Ok(CallEnd::new(StepOutcome::Unknown, Some("see the watchdog's log".to_owned()))),
+    }
+}
+
+async fn checked(work: impl FnOnce() -> Result<bool, VaultError> + Send + 'static) -> End {
+    match spawn_blocking(work).await {
+        Ok(Ok(true)) => done(None),
+        Ok(Ok(false)) => unmet("not all of it is"),
+        Ok(Err(error)) => Ok(CallEnd::new(StepOutcome::Unknown, Some(error.to_string()))),
+        Err(_panic) => Ok(CallEnd::new(StepOutcome::Unknown, Some("see the watchdog's log".to_owned()))),
+    }
 }

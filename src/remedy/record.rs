@@ -14,7 +14,7 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::target::TargetId;
 
 /// Most records that are kept; beyond it the oldest go.
-pub const RECORDS_MAX: usize = 256;
+const RECORDS_MAX: usize = 256;
 
 /// Longest record, in bytes.
 const RECORD_BYTES_MAX: u64 = 1 << 20;

@@ -9,7 +9,7 @@ use super::brief::Brief;
 use super::call::Clients;
 use super::end::CallEnd;
 use super::runs::{RunFile, Runs};
-use super::{Clock, Off, call, docker, exec};
+use super::{Clock, HardStops, Off, call, docker, exec};
 use crate::config::{Call, Hook, Target};
 use crate::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
 use crate::http::message::until as deadline_in;
@@ -21,6 +21,7 @@ pub(super) struct Desk {
     pub(super) runs: Arc<Runs>,
     pub(super) clock: Clock,
     pub(super) off: Off,
+    pub(super) hard_stops: HardStops,
 }
 
 impl Desk {

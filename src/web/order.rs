@@ -26,11 +26,12 @@ pub(super) enum Verb {
     Resume,
     Approve,
     Ack,
+    Restore,
     Remedy(Remedy),
 }
 
 /// The words of paths.
-const VERBS: [(&str, Verb); 7] = [
+const VERBS: [(&str, Verb); 8] = [
     ("pause", Verb::Pause),
     ("resume", Verb::Resume),
     ("approve", Verb::Approve),
@@ -38,6 +39,7 @@ const VERBS: [(&str, Verb); 7] = [
     ("reconnect", Verb::Remedy(Remedy::Reconnect)),
     ("restart", Verb::Remedy(Remedy::Restart)),
     ("reset", Verb::Remedy(Remedy::Reset)),
+    ("restore", Verb::Restore),
 ];
 
 /// What the body says. Every key is optional here, so that each that is missing or out of place gets its own words.
@@ -79,6 +81,7 @@ impl Verb {
         match self {
             Self::Pause => &["until", "for"],
             Self::Approve => &["attempt"],
+            Self::Restore => &["attempt", "force"],
             Self::Remedy(_) => &["force"],
             Self::Resume | Self::Ack => &[],
         }
@@ -158,6 +161,11 @@ fn understand(verb: Verb, text: &[u8], now: Wall) -> Result<(Word, Word, Wish), 
             let hint = "name the attempt that waits; GET /api/v1/targets/NAME shows it as care.proposal.attempt";
             Wish::Approve { attempt: form.attempt.ok_or_else(|| Bad::new("attempt is missing", hint))? }
         }
+        Verb::Restore => {
+            let hint = "name the reset whose session is wanted back; wa-watchdog history shows them";
+            let attempt = form.attempt.ok_or_else(|| Bad::new("attempt is missing", hint))?;
+            Wish::Restore { attempt, force: form.force.unwrap_or_default() }
+        }
         Verb::Remedy(remedy) => Wish::Remedy { remedy, force: form.force.unwrap_or_default() },
     };
     Ok((who, reason, what))
@@ -166,7 +174,7 @@ fn understand(verb: Verb, text: &[u8], now: Wall) -> Result<(Word, Word, Wish), 
 fn example(verb: Verb) -> String {
     let more = match verb {
         Verb::Pause => r#", "for": "2h""#,
-        Verb::Approve => r#", "attempt": "19c27e14280""#,
+        Verb::Approve | Verb::Restore => r#", "attempt": "19c27e14280""#,
         Verb::Remedy(_) => r#", "force": false"#,
         Verb::Resume | Verb::Ack => "",
     };

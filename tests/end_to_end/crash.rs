@@ -4,7 +4,7 @@
 //! A trigger in the ledger makes the entry after the one in question so slow that the kill comes before it is durable.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -89,27 +89,28 @@ impl Stand {
         first.wait_for("the session", |daemon| {
             daemon.metric("wa_watchdog_session_state{target=\"shop\",state=\"connected\"}") == Some(1.0)
         });
-        self.hold_after(entries);
+        let ledger = Entries::of(self.directory.path());
+        ledger.hold_after(entries);
         self.gateway.now(Does::Says(EXPIRED.to_owned()));
         let begin = Instant::now();
-        while self.count() < entries {
-            assert!(begin.elapsed() < PATIENCE, "{entries} entries: only {}", self.count());
+        while ledger.count() < entries {
+            assert!(begin.elapsed() < PATIENCE, "{entries} entries: only {}", ledger.count());
             self.keep_up();
             std::thread::sleep(Duration::from_millis(10));
         }
         first.signal("KILL");
         drop(first);
-        assert_eq!(self.count(), entries, "not one entry more");
-        self.ledger().execute_batch("DROP TRIGGER slow").expect("the trigger goes");
+        assert_eq!(ledger.count(), entries, "not one entry more");
+        ledger.let_go();
 
         let second = Daemon::start(self.directory.path(), &self.config);
         second.wait_for(&format!("after {entries} entries: helped"), |daemon| {
             self.keep_up();
-            daemon.get("/api/v1/incidents?open=true").contains("\"incidents\":[]") && self.is_closed()
+            daemon.get("/api/v1/incidents?open=true").contains("\"incidents\":[]") && ledger.is_closed()
         });
         let wipes = std::fs::read_to_string(self.directory.path().join("wipes")).unwrap_or_default();
-        let ledger = self.directory.path().join("ledger.db").display().to_string();
-        let history = text(&run(&["history", "--ledger", &ledger]).stdout);
+        let path = self.directory.path().join("ledger.db").display().to_string();
+        let history = text(&run(&["history", "--ledger", &path]).stdout);
         assert_eq!(wipes.lines().count(), 1, "after {entries} entries: wiped once\n{history}");
         assert_eq!(second.stop().0, Some(0));
     }
@@ -124,24 +125,29 @@ impl Stand {
             (true, true) => Does::Says(CONNECTED.to_owned()),
         });
     }
+}
 
-    fn ledger(&self) -> Connection {
-        let ledger = Connection::open(self.directory.path().join("ledger.db")).expect("the ledger");
-        ledger.busy_timeout(PATIENCE).expect("a time-out");
-        ledger
+/// The entries of attempts in a ledger, from outside.
+pub(crate) struct Entries(PathBuf);
+
+impl Entries {
+    pub(crate) fn of(directory: &Path) -> Self {
+        Self(directory.join("ledger.db"))
     }
 
-    fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.ledger().query_row(COUNT, (), |row| row.get(0)).expect("a number")
     }
 
-    fn is_closed(&self) -> bool {
+    /// Tells whether it is known of every attempt what came of it.
+    pub(crate) fn is_closed(&self) -> bool {
         let open = "SELECT (SELECT count(*) FROM ledger WHERE kind = 'intended')
             - (SELECT count(*) FROM ledger WHERE kind = 'verified')";
         self.ledger().query_row(open, (), |row| row.get::<_, i64>(0)).expect("a number") == 0
     }
 
-    fn hold_after(&self, entries: u32) {
+    /// Makes the entry after so many very slow.
+    pub(crate) fn hold_after(&self, entries: u32) {
         let slow = format!(
             "CREATE TRIGGER slow BEFORE INSERT ON ledger
              WHEN {entries} <= ({COUNT}) BEGIN
@@ -150,6 +156,16 @@ impl Stand {
              END"
         );
         self.ledger().execute_batch(&slow).expect("a trigger");
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.ledger().execute_batch("DROP TRIGGER slow").expect("the trigger goes");
+    }
+
+    fn ledger(&self) -> Connection {
+        let ledger = Connection::open(&self.0).expect("the ledger");
+        ledger.busy_timeout(PATIENCE).expect("a time-out");
+        ledger
     }
 }
 

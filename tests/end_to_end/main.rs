@@ -8,6 +8,7 @@
 mod commands;
 mod crash;
 mod daemon;
+mod docker;
 mod full_disk;
 mod gateway;
 mod scenes;
@@ -57,9 +58,13 @@ impl Daemon {
     }
 
     fn wait_for(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        self.wait_within(PATIENCE, what, is_so);
+    }
+
+    fn wait_within(&self, most: Duration, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begin = Instant::now();
         while !is_so(self) {
-            assert!(begin.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", self.get("/api/v1/targets"));
+            assert!(begin.elapsed() < most, "waited in vain for: {what}\n{}", self.get("/api/v1/targets"));
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -152,5 +152,6 @@ fn cause() -> Arc<Cause> {
         pattern: Some(Pattern::StateLoop),
         reason: "a loop".to_owned(),
         by: None,
+        restores: None,
     })
 }

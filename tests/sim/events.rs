@@ -29,7 +29,10 @@ impl Play {
             }
             38..42 => self.outage(),
             42..48 => self.by_hand(&id),
-            48..54 => self.fails_until = self.now + self.chance.secs(5, 400),
+            48..54 => {
+                self.fails_until = self.now + self.chance.secs(5, 400);
+                self.say(&format!("the ledger fails until {:.1}", self.fails_until.as_secs_f64()));
+            }
             54..58 if self.is_jumpy => self.jump += i64::try_from(self.chance.below(7_200_000)).unwrap() - 3_600_000,
             58..62 => self.reload(),
             62..66 if self.chance.percent(40) && !self.is_jumpy => self.crash_now = true,
@@ -104,6 +107,7 @@ impl Play {
         let ids: Vec<TargetId> = self.services.keys().cloned().collect();
         let id = self.chance.pick(&ids);
         if self.policy.targets.contains_key(&id) && self.chance.percent(20) && 1 < self.policy.targets.len() {
+            self.say(&format!("{id} is no longer watched"));
             self.policy.targets.remove(&id);
             self.facts.bad.remove(&id);
             self.facts.well.remove(&id);
@@ -113,6 +117,7 @@ impl Play {
                 watch.plans.remove(&Remedy::Restart);
             }
         } else {
+            self.say(&format!("{id} is watched again"));
             let watch = watch(&mut self.chance, &id);
             if let Some(service) = self.services.get_mut(&id) {
                 service.loses_session = !watch.restart_keeps_session;

@@ -249,7 +249,12 @@ fn invariant_nothing_in_a_storm(scene: &Scene<'_>) -> Option<String> {
     let well = facts.well.values().filter(|well| **well).count() as u64;
     let is_storm = u64::from(policy.fleet.storm_targets) <= recent
         && (recent + well) * u64::from(policy.fleet.storm_percent) <= recent * 100;
-    is_storm.then(|| format!("{recent} turned bad together and {well} are well"))
+    is_storm.then(|| {
+        format!(
+            "{recent} turned bad together and {well} are well: {:?}, as it sees it: {:?}",
+            facts.bad, scene.snapshot.fleet
+        )
+    })
 }
 
 /// The table of remedies that no pattern may lead to, written out once more.

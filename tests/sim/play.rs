@@ -6,6 +6,7 @@ use std::time::Duration;
 use wa_watchdog::engine::attempt::{Act, AttemptId, StepEnd, StepOrder, StepOutcome};
 use wa_watchdog::engine::command::{CommandId, OperatorCommand, Wish};
 use wa_watchdog::engine::ledger::{Fact, LedgerEntry};
+use wa_watchdog::engine::pattern::Lane;
 use wa_watchdog::engine::policy::Policy;
 use wa_watchdog::engine::sample::{Effort, SessionState, Word};
 use wa_watchdog::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
@@ -256,7 +257,12 @@ impl Play {
         let Some(view) = snapshot.target(id.as_str()) else { return };
         let is_bad = view.verdict.as_str() != "healthy";
         if is_bad {
-            self.facts.bad.entry(id.clone()).or_insert(self.now);
+            // An incident whose end was not durable before a crash is open again: what it is about turned bad when it opened.
+            let opened = view.open.iter().filter(|incident| incident.pattern.lane() == Lane::Session);
+            let opened = opened.map(|incident| incident.opened.millis()).min().filter(|_| !self.is_jumpy);
+            let true_time = |millis: i64| Duration::from_millis(u64::try_from(millis - EPOCH - self.jump).unwrap_or(0));
+            let since = opened.map_or(self.now, true_time);
+            self.facts.bad.entry(id.clone()).or_insert(since);
         } else {
             self.facts.bad.remove(id);
         }
@@ -327,6 +333,7 @@ impl Play {
                 }
             }
             Fact::StepEnded { attempt, act, end, .. } => {
+                self.say(&format!("{} < {attempt} {} {}", entry.target, act.as_str(), end.outcome.as_str()));
                 if let Some(known) = self.attempts.get_mut(attempt) {
                     known.cleared = *act == Act::Check && end.outcome == StepOutcome::Unmet;
                 }
@@ -362,7 +369,7 @@ impl Play {
             Wish::Approve { attempt } => {
                 self.facts.released.insert(*attempt, self.now);
             }
-            Wish::Remedy { force, .. } => {
+            Wish::Restore { force, .. } | Wish::Remedy { force, .. } => {
                 if let Some(target) = target {
                     self.forced.insert(target, *force);
                 }
@@ -568,7 +575,7 @@ impl Play {
                     paused.insert(target, at.map(Duration::from_millis));
                 }
                 Wish::Resume => drop(paused.remove(&target)),
-                Wish::Approve { .. } | Wish::Ack | Wish::Remedy { .. } => {}
+                Wish::Approve { .. } | Wish::Ack | Wish::Restore { .. } | Wish::Remedy { .. } => {}
             }
         }
         paused

@@ -146,7 +146,7 @@ impl Service {
                     (self.fault, self.heals) = (Fault::None, None);
                 }
             }
-            Remedy::Reset => {
+            Remedy::Reset | Remedy::Restore => {
                 self.started = now;
                 self.wiped(now, chance);
             }

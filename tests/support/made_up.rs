@@ -154,7 +154,13 @@ fn care(open: &Incident) -> CareView {
     durations.observe(&RUN_BUCKETS, Duration::from_secs(12));
     let cause = |by: Option<&str>| {
         let (incident, pattern) = (Some(open.id), Some(open.pattern));
-        Arc::new(Cause { incident, pattern, reason: open.evidence.sentence.clone(), by: by.map(Word::new) })
+        Arc::new(Cause {
+            incident,
+            pattern,
+            reason: open.evidence.sentence.clone(),
+            by: by.map(Word::new),
+            restores: None,
+        })
     };
     let step = |name: &str, outcome: Option<StepOutcome>| StepView {
         step: StepName(Arc::from(name)),

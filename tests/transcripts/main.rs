@@ -217,7 +217,7 @@ impl Play {
                 Wish::Approve { attempt: proposal.map(|proposal| proposal.attempt).unwrap_or_default() }
             }
             remedy => {
-                let remedy = Remedy::ALL.into_iter().find(|other| other.as_str() == remedy).expect("a remedy");
+                let remedy = Remedy::RUNGS.into_iter().find(|other| other.as_str() == remedy).expect("a remedy");
                 Wish::Remedy { remedy, force: rest == "force" }
             }
         };

@@ -102,7 +102,10 @@ async fn metrics_can_be_read_by_a_scraper() {
         let build = Build::this();
         let [dropped, denials] = [(); 2].map(|()| std::collections::BTreeMap::new());
         let notifications = std::collections::BTreeMap::new();
-        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications })
+        metrics::render(
+            snapshot,
+            &Shell { build, reload, dropped, denials, notifications, hard_stops: BTreeMap::new() },
+        )
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);

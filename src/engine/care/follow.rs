@@ -31,7 +31,7 @@ impl Following {
         let helps_in = match view.remedy {
             Remedy::Notify | Remedy::Reconnect => limits.reconnect_helps_in,
             // A reset has until its hand-off ends.
-            Remedy::Restart | Remedy::Reset => limits.restart_helps_in,
+            Remedy::Restart | Remedy::Reset | Remedy::Restore => limits.restart_helps_in,
         };
         let until = ended.after(helps_in);
         Self { id: view.id, incident: view.cause.incident, ended, until, end, extended: false }

@@ -156,7 +156,7 @@ impl History {
         let windows: [(u32, Duration); 2] = match (destroys, remedy) {
             (true, _) => [(1, budget.reset_every), (budget.resets_daily, DAY)],
             (false, Remedy::Restart) => [(budget.restarts_hourly, HOUR), (budget.restarts_daily, DAY)],
-            (false, Remedy::Notify | Remedy::Reconnect | Remedy::Reset) => {
+            (false, Remedy::Notify | Remedy::Reconnect | Remedy::Reset | Remedy::Restore) => {
                 [(budget.reconnects_hourly, HOUR), (budget.reconnects_daily, DAY)]
             }
         };
@@ -244,7 +244,7 @@ pub fn fleet_spent(used: u32, remedy: Remedy, destroys: bool, fleet: &FleetLimit
     let (most, window) = match (destroys, remedy) {
         (true, _) => (fleet.resets_daily, "24 h"),
         (false, Remedy::Restart) => (fleet.restarts_hourly, "1 h"),
-        (false, Remedy::Notify | Remedy::Reconnect | Remedy::Reset) => return None,
+        (false, Remedy::Notify | Remedy::Reconnect | Remedy::Reset | Remedy::Restore) => return None,
     };
     (most <= used).then(|| format!("{used} of {most} in {window} for all targets together"))
 }

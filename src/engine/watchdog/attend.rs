@@ -52,10 +52,14 @@ impl Watchdog {
     /// Places the next look at a target.
     pub(super) fn set_alarm(&mut self, now: Moment, id: &TargetId) {
         let answer = self.runs.get(id).and_then(Run::answer_due);
-        let Some(subject) = self.subjects.get_mut(id) else { return };
-        let wake = answer.or_else(|| subject.care.next_wake(now));
         // One millisecond on, so that what is due then has come then.
-        let wake = wake.map(|stamp| stamp.after(Duration::from_millis(1)).moment(now));
+        let moment = |stamp: Stamp| stamp.after(Duration::from_millis(1)).moment(now);
+        let Some(subject) = self.subjects.get_mut(id) else {
+            // An attempt goes on where its target is watched no more, and others wait for its end.
+            self.agenda.extend(answer.map(|due| (moment(due).uptime, id.clone())));
+            return;
+        };
+        let wake = answer.or_else(|| subject.care.next_wake(now)).map(moment);
         if let Some(old) = subject.set_wake(wake) {
             self.agenda.remove(&(old.uptime, id.clone()));
         }
@@ -435,6 +439,7 @@ impl Watchdog {
             plan: plan.mark,
             reason: cause.reason.clone(),
             by: cause.by.clone(),
+            restores: cause.restores,
         };
         let seq = self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.awaiting.insert(seq, Await::Intent(id.clone()));
@@ -454,5 +459,6 @@ fn cause_of(incident: Option<&Arc<Incident>>, by: Option<crate::engine::sample::
         pattern: incident.map(|incident| incident.pattern),
         reason: incident.map_or_else(String::new, |incident| incident.evidence.sentence.clone()),
         by,
+        restores: None,
     }
 }

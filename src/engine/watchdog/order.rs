@@ -35,7 +35,10 @@ impl Watchdog {
             Wish::Resume => Ok(self.resume(order)),
             Wish::Ack => Ok(self.acknowledge(now, order)),
             Wish::Approve { attempt } => self.approve(now, order, *attempt),
-            Wish::Remedy { remedy, force } => self.carry_out_order(now, order, *remedy, *force),
+            Wish::Restore { attempt, force } => {
+                self.carry_out_order(now, order, (Remedy::Restore, Some(*attempt)), *force)
+            }
+            Wish::Remedy { remedy, force } => self.carry_out_order(now, order, (*remedy, None), *force),
         };
         match done {
             Ok((what, attempt)) => {
@@ -73,7 +76,7 @@ impl Watchdog {
         let Some(target) = &order.target else {
             return match &order.what {
                 Wish::Pause { .. } | Wish::Resume => Ok(()),
-                Wish::Approve { .. } | Wish::Ack | Wish::Remedy { .. } => {
+                Wish::Approve { .. } | Wish::Ack | Wish::Restore { .. } | Wish::Remedy { .. } => {
                     Err(format!("name the target: {} is never done for all of them at once", order.what.as_str()))
                 }
             };
@@ -84,6 +87,13 @@ impl Watchdog {
         match &order.what {
             Wish::Pause { .. } | Wish::Resume | Wish::Ack => Ok(()),
             Wish::Approve { attempt } => self.check_proposal(now, target, *attempt),
+            Wish::Restore { attempt, force } => {
+                self.check_reset(target, *attempt)?;
+                self.check_remedy(now, target, Remedy::Restore, *force)
+            }
+            Wish::Remedy { remedy: Remedy::Restore, .. } => {
+                Err(String::from("name the reset whose session is wanted back"))
+            }
             Wish::Remedy { remedy: Remedy::Notify, .. } => {
                 Err(String::from("notify is no remedy that can be ordered; order reconnect, restart or reset"))
             }
@@ -103,6 +113,14 @@ impl Watchdog {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    fn check_reset(&mut self, target: &TargetId, attempt: AttemptId) -> Result<(), String> {
+        let past = self.subjects.get_mut(target).map(|subject| subject.care.history.past()).unwrap_or_default();
+        let is_known = past.iter().any(|past| past.id == attempt && past.destroys && past.spent);
+        is_known
+            .then_some(())
+            .ok_or_else(|| format!("{attempt} is no reset of {target} that is known; history shows them"))
     }
 
     fn check_remedy(&mut self, now: Moment, target: &TargetId, remedy: Remedy, force: bool) -> Result<(), String> {
@@ -184,7 +202,7 @@ impl Watchdog {
         &mut self,
         now: Moment,
         order: &OperatorCommand,
-        remedy: Remedy,
+        (remedy, restores): (Remedy, Option<AttemptId>),
         force: bool,
     ) -> Result<(String, Option<AttemptId>), String> {
         let Some(target) = &order.target else { return Err(String::from("name the target")) };
@@ -194,7 +212,7 @@ impl Watchdog {
             .get_mut(target)
             .and_then(|subject| subject.open(crate::engine::pattern::Lane::Session).map(|incident| incident.id));
         let (reason, by) = (order.reason.to_string(), Some(order.who.clone()));
-        let cause = Cause { incident, pattern: None, reason, by };
+        let cause = Cause { incident, pattern: None, reason, by, restores };
         let attempt = self.intend(now, target, remedy, cause, None);
         Ok((format!("{remedy} begins"), attempt))
     }

@@ -130,19 +130,19 @@ fn paused(pause: &mut Option<Pause>, command: &OperatorCommand, now: Moment) {
     match &command.what {
         Wish::Pause { until } => *pause = Some(Pause::new(command.who.clone(), command.reason.clone(), *until, now)),
         Wish::Resume => *pause = None,
-        Wish::Approve { .. } | Wish::Ack | Wish::Remedy { .. } => {}
+        Wish::Approve { .. } | Wish::Ack | Wish::Restore { .. } | Wish::Remedy { .. } => {}
     }
 }
 
 fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMap<AttemptId, Unfinished>, now: Moment) {
-    if let Fact::Intended { attempt, incident, pattern, remedy, destroys, plan, reason, by } = &entry.fact {
+    if let Fact::Intended { attempt, incident, pattern, remedy, destroys, plan, reason, by, restores } = &entry.fact {
         let (reason, by) = (reason.clone(), by.clone());
         let view = AttemptView {
             id: *attempt,
             target: entry.target.clone(),
             remedy: *remedy,
             destroys: *destroys,
-            cause: Arc::new(Cause { incident: *incident, pattern: *pattern, reason, by }),
+            cause: Arc::new(Cause { incident: *incident, pattern: *pattern, reason, by, restores: *restores }),
             at: entry.at,
             ended: None,
             outcome: None,

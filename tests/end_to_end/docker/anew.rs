@@ -1,0 +1,157 @@
+//! A container made anew: it equals the old one, and what fails in the middle is undone.
+
+use serde_json::{Value, json};
+
+use super::super::gateway::{Does, Gateway};
+use super::super::{Daemon, run, text};
+use super::host::{Host, Service};
+use super::proxy::{self, Says};
+use super::{POLICY, attempts};
+
+/// A container with everything that must be kept, on a network of its own.
+const OPTIONS: [&str; 24] = [
+    "--label",
+    "com.docker.compose.project=mlh",
+    "--label",
+    "com.docker.compose.service=wa",
+    "--memory",
+    "48m",
+    "--pids-limit",
+    "64",
+    "--restart",
+    "unless-stopped",
+    "--stop-signal",
+    "SIGTERM",
+    "--stop-timeout",
+    "7",
+    "--env",
+    "BACKEND_URL=http://backend:8000",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--volume",
+    "/cache",
+];
+
+#[test]
+#[ignore = "needs a Docker daemon: scripts/check-docker"]
+fn a_container_made_anew_equals_the_old_one_and_its_session_is_gone() {
+    let host = Host::of_test();
+    let service = Service::start(&host, "anew", &OPTIONS);
+    let before = host.inspect(service.name());
+    let volume = host.docker(&["volume", "inspect", "--format", "{{json .Labels}}", &service.volume()]);
+    let daemon = reset(&service, &format!("unix://{}", host.socket));
+    daemon.wait_long_for("the end of the reset", |daemon| {
+        attempts(daemon).contains(r#""ended""#) && ends(daemon) == ["done"]
+    });
+    let after = host.inspect(service.name());
+    assert_ne!(before.pointer("/Id"), after.pointer("/Id"), "it is a new one");
+    assert_eq!(essence(&before), essence(&after));
+    assert!(service.is_running());
+    assert_eq!(host.docker(&["volume", "inspect", "--format", "{{json .Labels}}", &service.volume()]), volume);
+    assert_eq!(
+        host.docker(&["ps", "-aq", "--filter", &format!("name={}-", service.name())]),
+        "",
+        "nothing is left over"
+    );
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
+#[test]
+#[ignore = "needs a Docker daemon: scripts/check-docker"]
+fn a_new_container_that_cannot_be_made_leaves_the_old_one_running() {
+    let host = Host::of_test();
+    let service = Service::start(&host, "nonew", &OPTIONS);
+    let (before, session) = (host.inspect(service.name()), service.linked());
+    let endpoint = proxy::start(&host.socket, Says::Failed, |line| line.contains("/containers/create"));
+    let daemon = reset(&service, &endpoint);
+    daemon.wait_long_for("the end of the reset", |daemon| ends(daemon) == ["failed"]);
+    let after = host.inspect(service.name());
+    assert_eq!(before.pointer("/Id"), after.pointer("/Id"), "it is the old one: {}", attempts(&daemon));
+    assert_eq!((after.pointer("/State/Running"), service.linked()), (Some(&json!(true)), session));
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
+#[test]
+#[ignore = "needs a Docker daemon: scripts/check-docker"]
+fn a_volume_that_cannot_be_removed_leaves_the_same_container_running_on_it() {
+    let host = Host::of_test();
+    let service = Service::start(&host, "novolume", &OPTIONS);
+    let (before, session) = (host.inspect(service.name()), service.linked());
+    let endpoint =
+        proxy::start(&host.socket, Says::Failed, |line| line.starts_with("DELETE") && line.contains("/volumes/"));
+    let daemon = reset(&service, &endpoint);
+    daemon.wait_long_for("the end of the reset", |daemon| ends(daemon) == ["failed"]);
+    let after = host.inspect(service.name());
+    assert_eq!(essence(&before), essence(&after), "{}", attempts(&daemon));
+    assert_eq!((after.pointer("/State/Running"), service.linked()), (Some(&json!(true)), session));
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
+#[test]
+#[ignore = "needs a Docker daemon: scripts/check-docker"]
+fn a_proxy_that_forbids_a_call_is_named_and_nothing_is_done() {
+    let host = Host::of_test();
+    let service = Service::start(&host, "denied", &[]);
+    let before = host.inspect(service.name());
+    let endpoint = proxy::start(&host.socket, Says::Forbidden, |line| line.contains("/stop"));
+    let daemon = reset(&service, &endpoint);
+    daemon.wait_long_for("the end of the reset", |daemon| !ends(daemon).is_empty());
+    let said = attempts(&daemon);
+    assert!(said.contains(&format!("the proxy denies POST /containers/{}/stop", service.name())), "{said}");
+    assert_eq!(before.pointer("/State/StartedAt"), host.inspect(service.name()).pointer("/State/StartedAt"));
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
+/// Orders a reset by making the container anew.
+fn reset(service: &Service<'_>, endpoint: &str) -> Daemon {
+    let gateway = Gateway::start(Does::Says(r#"{"connected":true,"hasQR":false}"#.to_owned()));
+    let (container, volume) = (service.name(), service.volume());
+    let hook = format!(
+        "[target.shop.remedy.reset]\nallow_destructive = true\n[target.shop.remedy.reset.docker]\nendpoint = \"{endpoint}\"\n\
+         container = \"{container}\"\nstop_timeout = \"3s\"\nmethod = \"recreate\"\nvolumes = [\"{volume}\"]\n"
+    );
+    let daemon = Daemon::start(service.directory(), &format!("{POLICY}{}{hook}", gateway.target("shop")));
+    let url = format!("http://{}", daemon.address);
+    let said = run(&["reset", "shop", "--yes", "--reason", "to see", "--who", "ana", "--url", &url]);
+    assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+    daemon
+}
+
+/// How the runs of attempts ended.
+fn ends(daemon: &Daemon) -> Vec<String> {
+    let answer = attempts(daemon);
+    let json: Value =
+        answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok()).unwrap_or_default();
+    let all = json.get("attempts").and_then(Value::as_array).cloned().unwrap_or_default();
+    all.iter().filter_map(|attempt| attempt.pointer("/ended/1").and_then(Value::as_str).map(str::to_owned)).collect()
+}
+
+/// What a person configured, without what the daemon makes up for each container anew.
+fn essence(inspection: &Value) -> Value {
+    let mut essence = json!({
+        "name": inspection["Name"], "image": inspection["Image"], "config": inspection["Config"], "host": inspection["HostConfig"],
+        "networks": inspection["NetworkSettings"]["Networks"].as_object().map(|all| all.keys().cloned().collect::<Vec<_>>()),
+    });
+    let mut mounts: Vec<String> = inspection["Mounts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|mount| format!("{} {} {} {}", mount["Type"], mount["Name"], mount["Destination"], mount["RW"]))
+        .collect();
+    mounts.sort();
+    essence["mounts"] = json!(mounts);
+    if let Some(config) = essence["config"].as_object_mut() {
+        config.retain(|name, _| {
+            !matches!(name.as_str(), "Hostname" | "Image" | "AttachStdout" | "AttachStderr" | "Volumes")
+        });
+    }
+    // A volume without a name gets its place in words now.
+    if let Some(host) = essence["host"].as_object_mut() {
+        host.remove("Binds");
+    }
+    essence
+}
