@@ -216,6 +216,7 @@ impl Turn {
         stop: &CancellationToken,
     ) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut sweep = tokio::time::interval(remedy::SWEEP_EVERY);
         loop {
             self.meet_deadline();
             self.carry_out();
@@ -248,6 +249,7 @@ impl Turn {
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }
+                _ = sweep.tick() => self.remedies.sweep(),
                 () = tokio::time::sleep(idle) => {}
             }
         }

@@ -9,10 +9,12 @@ mod docker;
 mod end;
 mod exec;
 mod output;
+mod preflight;
 mod process;
 mod record;
 mod run;
 mod runs;
+mod sweep;
 pub mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,9 @@ use tokio_util::task::TaskTracker;
 
 pub use self::exec::TRIES_MAX;
 pub use self::output::world;
+pub use self::preflight::{Finding, preflight};
 pub use self::runs::RUN_FILES_MAX;
+pub use self::sweep::SWEEP_EVERY;
 
 use self::call::Clients;
 use self::run::Desk;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::probe::{ask_all, tell};
@@ -13,6 +13,7 @@ use crate::config::{Problem, Settings, Target};
 use crate::driver::clock;
 use crate::engine::sample::SessionState;
 use crate::http::Http;
+use crate::remedy::{self, Finding};
 use crate::source::{Endpoints, Poller};
 
 /// Most gateways that are asked at the same time.
@@ -20,8 +21,9 @@ const AT_ONCE: usize = 32;
 
 /// Check a configuration: every problem at once, each with file, line, key, what is wrong and what to do.
 ///
-/// With --live it also asks every gateway once and says what it heard. Exit code 2 on a bad configuration, 1 if a gateway was
-/// not understood.
+/// With --live it also asks every gateway once and says what it heard, and looks at every hook whether it could act now: rights,
+/// names, mounts, what a proxy denies. Nothing is stopped, started or changed. Exit code 2 on a bad configuration, 1 if a gateway
+/// was not understood or a hook could not act.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog check --config watchdog.toml
@@ -30,7 +32,7 @@ const AT_ONCE: usize = 32;
 pub(super) struct Args {
     #[command(flatten)]
     site: Site,
-    /// Ask every gateway once, and say what it answered.
+    /// Ask every gateway once, and look at every hook whether it could act.
     #[arg(long)]
     live: bool,
     /// How it is printed.
@@ -90,33 +92,73 @@ fn print_good(format: Format, settings: &Settings) -> anyhow::Result<()> {
 
 /// Asks every gateway once; true if each was understood and knows its session.
 async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool> {
-    let poller = Poller::new(Http::new()?, clock::machine());
+    let http = Http::new()?;
+    let poller = Poller::new(http.clone(), clock::machine());
     let mut waiting = settings.targets.into_values();
     let mut asked = JoinSet::new();
-    let mut heard: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
+    let mut heard: BTreeMap<String, Heard> = BTreeMap::new();
     loop {
         while asked.len() < AT_ONCE
             && let Some(target) = waiting.next()
         {
-            asked.spawn(ask(poller.clone(), target));
+            asked.spawn(ask(poller.clone(), http.clone(), target));
         }
         let Some(done) = asked.join_next().await else { break };
-        let (name, is_good, lines) = done?;
-        heard.insert(name, (is_good, lines));
+        let (name, answer) = done?;
+        heard.insert(name, answer);
     }
-    for (name, (is_good, lines)) in &heard {
+    for (name, answer) in &heard {
         match format {
-            Format::Text => {
-                let mark = if *is_good { "ok " } else { "BAD" };
-                print::line(&format!("{mark} {name}: {}", lines.join("; ")))?;
-            }
-            Format::Json => print::line(&json!({ "target": name, "good": is_good, "heard": lines }).to_string())?,
+            Format::Text => answer.print(name)?,
+            Format::Json => print::line(&answer.json(name).to_string())?,
         }
     }
-    Ok(heard.values().all(|(is_good, _)| *is_good))
+    Ok(heard.values().all(Heard::is_good))
 }
 
-async fn ask(poller: Poller, target: Arc<Target>) -> (String, bool, Vec<String>) {
+/// What was found out about a target.
+struct Heard {
+    is_understood: bool,
+    lines: Vec<String>,
+    hooks: Vec<Finding>,
+}
+
+impl Heard {
+    fn is_good(&self) -> bool {
+        self.is_understood && self.hooks.iter().all(|finding| finding.is_well != Some(false))
+    }
+
+    fn print(&self, name: &str) -> anyhow::Result<()> {
+        print::line(&format!("{} {name}: {}", mark(Some(self.is_understood)), self.lines.join("; ")))?;
+        for Finding { remedy, is_well, what } in &self.hooks {
+            print::line(&format!("{} {name}: {remedy}: {what}", mark(*is_well)))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, name: &str) -> Value {
+        let hook =
+            |finding: &Finding| json!({ "remedy": finding.remedy, "good": finding.is_well, "what": finding.what });
+        let hooks: Vec<Value> = self.hooks.iter().map(hook).collect();
+        json!({ "target": name, "good": self.is_good(), "heard": self.lines, "hooks": hooks })
+    }
+}
+
+fn mark(is_well: Option<bool>) -> &'static str {
+    match is_well {
+        Some(true) => "ok ",
+        Some(false) => "BAD",
+        None => "?  ",
+    }
+}
+
+async fn ask(poller: Poller, http: Http, target: Arc<Target>) -> (String, Heard) {
+    let hooks = remedy::preflight(&target, &http).await;
+    let (name, is_understood, lines) = ask_gateway(poller, target).await;
+    (name, Heard { is_understood, lines, hooks })
+}
+
+async fn ask_gateway(poller: Poller, target: Arc<Target>) -> (String, bool, Vec<String>) {
     let name = target.id.to_string();
     match ask_all(&poller, &Endpoints::of(target)).await {
         Ok(heard) => {

@@ -61,22 +61,26 @@ impl BuiltStep {
     }
 }
 
-/// Takes the section of a built-in hook, if there is one. The inner option is none only where a problem was noted.
-pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>, asked: &Asked<'_>) -> Option<Option<BuiltIn>> {
+/// Says that what is wrong was noted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noted;
+
+/// Takes the section of a built-in hook, if there is one.
+pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>, asked: &Asked<'_>) -> Option<Result<BuiltIn, Noted>> {
     let mut found = KINDS.iter().filter_map(|(name, read)| section.take(name).map(|item| (item, *read)));
     let (item, read) = found.next()?;
     if let Some((second, _)) = found.next() {
         second.refuse(scope.report, "stands beside another hook", "a remedy has one hook: take one of them out");
-        return Some(None);
+        return Some(Err(Noted));
     }
     for name in ["exec", "http", "step", "look"] {
         if let Some(other) = section.take(name) {
             let hint = format!("{} knows its steps itself: take one of the two out", item.key);
             other.refuse(scope.report, "stands beside a hook that the watchdog brings along", hint);
-            return Some(None);
+            return Some(Err(Noted));
         }
     }
-    Some(read(item, scope, asked))
+    Some(read(item, scope, asked).ok_or(Noted))
 }
 
 /// Tells whether a name is that of a kind.

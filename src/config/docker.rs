@@ -157,7 +157,7 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>, asked: &Asked<'_>) -> Opti
     let how = if asked.remedy == Remedy::Reset {
         reset(&mut section, scope.base_dir, report, grace)
     } else {
-        locks(&mut section, scope.base_dir, report).map(How::Restart)
+        restart(&mut section, scope.base_dir, report)
     };
     section.finish_with(report, elsewhere);
     let (at, grace) = (at?, grace?);
@@ -314,12 +314,12 @@ fn signal(item: &Item, report: &mut Report) -> Option<String> {
     item.word(report, |text| is_signal(text).then(|| text.to_owned()), "a signal", hint)
 }
 
-fn locks(section: &mut Section, base_dir: &Path, report: &mut Report) -> Option<Option<Vault>> {
+fn restart(section: &mut Section, base_dir: &Path, report: &mut Report) -> Option<How> {
     let clears = section.take("clear_locks").map_or(Some(false), |item| item.flag(report))?;
     if !clears {
-        return Some(None);
+        return Some(How::Restart(None));
     }
-    vault(section, base_dir, report).map(Some)
+    vault(section, base_dir, report).map(|vault| How::Restart(Some(vault)))
 }
 
 fn reset(section: &mut Section, base_dir: &Path, report: &mut Report, grace: Option<Duration>) -> Option<How> {

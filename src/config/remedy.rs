@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::built_in::{self, Asked, BuiltIn, BuiltStep};
+use super::built_in::{self, Asked, BuiltIn, BuiltStep, Noted};
 use super::call::{one_try, takes};
 use super::node::Value;
 use super::problem::Report;
@@ -89,10 +89,13 @@ impl Reader<'_, '_> {
         let asked = Asked { remedy: self.remedy, destroys: self.destroys, url, session, token };
         let mut undoing = None;
         let (line, look) = if let Some(read) = built_in::take(&mut section, self.scope, &asked) {
-            read.map_or((None, None), |BuiltIn { steps, look, restore }| {
-                undoing = (!restore.is_empty()).then(|| (of_built(restore), look.clone()));
-                (Some(of_built(steps)), Some(look))
-            })
+            read.map_or_else(
+                |Noted| (None, None),
+                |BuiltIn { steps, look, restore }| {
+                    undoing = (!restore.is_empty()).then(|| (of_built(restore), look.clone()));
+                    (Some(of_built(steps)), Some(look))
+                },
+            )
         } else {
             let look = section.take("look").map_or(Some(None), |item| call::read(item, self.scope).map(Some));
             let line = match section.take("step") {

@@ -27,6 +27,7 @@ use track::{Seen, Track};
 /// Every field that is evidence starts anew at [`Timeline::restart`]; what is only shown or remembered (runs, version, whether
 /// the session ever was good) stays.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Timeline {
     /// Since when evidence counts.
     pub floor: Moment,

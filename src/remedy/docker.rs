@@ -1,8 +1,11 @@
 //! Acts on a container: each asks first how things are, does one thing, and looks whether it is done.
 
+#![expect(clippy::unnecessary_wraps, reason = "every act ends in an End")]
+
 mod anew;
 mod api;
 mod container;
+mod preflight;
 
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use self::api::{Daemon, Trouble};
 use self::container::Container;
+pub(super) use self::preflight::preflight;
 use super::brief::Brief;
 use super::end::CallEnd;
 use super::run::Desk;

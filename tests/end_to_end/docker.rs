@@ -4,6 +4,7 @@ mod anew;
 mod crash;
 mod host;
 mod proxy;
+mod rights;
 
 use std::time::Duration;
 
@@ -116,6 +117,6 @@ fn attempts(daemon: &Daemon) -> String {
 impl Daemon {
     /// Waits as long as a reset and a scan may take.
     fn wait_long_for(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        self.wait_within(Duration::from_secs(120), what, is_so);
+        self.wait_within(Duration::from_mins(2), what, is_so);
     }
 }

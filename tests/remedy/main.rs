@@ -16,6 +16,7 @@ mod http;
 mod orders;
 mod orphan;
 mod tls;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,7 @@ fn order(act: Act) -> StepOrder {
             pattern: Some(Pattern::StateLoop),
             reason: "connecting 6 times\nwithin 10 min; the limit is 5".to_owned(),
             by: None,
+            restores: None,
         }),
     }
 }

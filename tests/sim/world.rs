@@ -52,6 +52,7 @@ pub(crate) enum Cure {
 
 /// One service.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Service {
     pub(crate) fault: Fault,
     pub(crate) cure: Cure,

@@ -1,5 +1,6 @@
 //! What every route answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -100,8 +101,8 @@ async fn metrics_can_be_read_by_a_scraper() {
     let server = Server::rendering(|snapshot| {
         let reload = Reload { succeeded: true, last_success: made_up::ago(60) };
         let build = Build::this();
-        let [dropped, denials] = [(); 2].map(|()| std::collections::BTreeMap::new());
-        let notifications = std::collections::BTreeMap::new();
+        let [dropped, denials] = [(); 2].map(|()| BTreeMap::new());
+        let notifications = BTreeMap::new();
         metrics::render(
             snapshot,
             &Shell { build, reload, dropped, denials, notifications, hard_stops: BTreeMap::new() },

@@ -28,6 +28,8 @@ pub(super) struct Daemon {
     base: String,
     shown: String,
     version: Option<(u16, u16)>,
+    /// It is Docker's own, and no other one that speaks its API.
+    is_docker: bool,
 }
 
 /// What stands in the way.
@@ -90,14 +92,21 @@ impl Daemon {
             }
             DockerEndpoint::Tcp(base) => (http.clone(), base.clone(), base.clone()),
         };
-        let mut daemon = Self { http, base, shown, version: None };
+        let mut daemon = Self { http, base, shown, version: None, is_docker: false };
         let url = daemon.url("/_ping", &[])?;
         let response = daemon.retried(until, || daemon.get(&url)).await?;
         if response.status().is_success() {
             let header = response.headers().get("api-version").and_then(|value| value.to_str().ok());
             daemon.version = header.and_then(version).map(|theirs| theirs.min(OURS));
+            let server = response.headers().get("server").and_then(|value| value.to_str().ok());
+            daemon.is_docker = server.is_some_and(|server| server.starts_with("Docker/"));
         }
         Ok(daemon)
+    }
+
+    /// Tells whether it is Docker's own daemon, and no other one that speaks its API.
+    pub(super) fn is_docker(&self) -> bool {
+        self.is_docker
     }
 
     /// Tells whether the version that both speak is at least this one; one that is not known is taken for a new one.

@@ -132,26 +132,26 @@ fn ends(daemon: &Daemon) -> Vec<String> {
 
 /// What a person configured, without what the daemon makes up for each container anew.
 fn essence(inspection: &Value) -> Value {
-    let mut essence = json!({
-        "name": inspection["Name"], "image": inspection["Image"], "config": inspection["Config"], "host": inspection["HostConfig"],
-        "networks": inspection["NetworkSettings"]["Networks"].as_object().map(|all| all.keys().cloned().collect::<Vec<_>>()),
-    });
-    let mut mounts: Vec<String> = inspection["Mounts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|mount| format!("{} {} {} {}", mount["Type"], mount["Name"], mount["Destination"], mount["RW"]))
-        .collect();
+    let part = |pointer: &str| inspection.pointer(pointer).cloned().unwrap_or_default();
+    let without = |pointer: &str, names: &[&str]| {
+        let mut all = part(pointer).as_object().cloned().unwrap_or_default();
+        all.retain(|name, _| !names.contains(&name.as_str()));
+        all
+    };
+    let networks = part("/NetworkSettings/Networks");
+    let networks: Vec<&String> = networks.as_object().into_iter().flat_map(|all| all.keys()).collect();
+    let mounts = part("/Mounts");
+    let mount = |mount: &Value| ["Type", "Name", "Destination", "RW"].map(|name| mount.get(name).cloned());
+    let mut mounts: Vec<String> =
+        mounts.as_array().into_iter().flatten().map(|one| format!("{:?}", mount(one))).collect();
     mounts.sort();
-    essence["mounts"] = json!(mounts);
-    if let Some(config) = essence["config"].as_object_mut() {
-        config.retain(|name, _| {
-            !matches!(name.as_str(), "Hostname" | "Image" | "AttachStdout" | "AttachStderr" | "Volumes")
-        });
-    }
-    // A volume without a name gets its place in words now.
-    if let Some(host) = essence["host"].as_object_mut() {
-        host.remove("Binds");
-    }
-    essence
+    json!({
+        "name": part("/Name"),
+        "image": part("/Image"),
+        "config": without("/Config", &["Hostname", "Image", "AttachStdout", "AttachStderr", "Volumes"]),
+        // A volume without a name gets its place in words now; the mounts tell.
+        "host": without("/HostConfig", &["Binds"]),
+        "networks": networks,
+        "mounts": mounts,
+    })
 }

@@ -38,7 +38,7 @@ fn play(host: &Host, entries: u32) {
     let mut order = order.spawn().expect("the binary runs");
     let begin = Instant::now();
     while ledger.count() < entries {
-        assert!(begin.elapsed() < PATIENCE * 2, "{entries} entries: only {}", ledger.count());
+        assert!(begin.elapsed() < PATIENCE.saturating_mul(2), "{entries} entries: only {}", ledger.count());
         std::thread::sleep(Duration::from_millis(10));
     }
     first.signal("KILL");

@@ -93,13 +93,17 @@ impl<'h> Service<'h> {
     }
 
     pub(super) fn hooks(&self, target: &str) -> String {
-        let (socket, container, dir) = (&self.host.socket, &self.name, self.session_dir());
+        self.hooks_over(target, &format!("unix://{}", self.host.socket))
+    }
+
+    pub(super) fn hooks_over(&self, target: &str, endpoint: &str) -> String {
+        let (container, dir) = (&self.name, self.session_dir());
         let dir = dir.display();
         format!(
-            "[target.{target}.remedy.restart.docker]\nendpoint = \"unix://{socket}\"\ncontainer = \"{container}\"\n\
+            "[target.{target}.remedy.restart.docker]\nendpoint = \"{endpoint}\"\ncontainer = \"{container}\"\n\
              stop_timeout = \"3s\"\nclear_locks = true\nsession_dir = \"{dir}\"\n\
              [target.{target}.remedy.reset]\nallow_destructive = true\n\
-             [target.{target}.remedy.reset.docker]\nendpoint = \"unix://{socket}\"\ncontainer = \"{container}\"\n\
+             [target.{target}.remedy.reset.docker]\nendpoint = \"{endpoint}\"\ncontainer = \"{container}\"\n\
              stop_timeout = \"3s\"\nsession_dir = \"{dir}\"\n"
         )
     }

@@ -3,6 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use regex::Regex;
 
 /// What it says instead of passing on.
 #[derive(Clone, Copy)]
@@ -14,21 +17,21 @@ pub(super) enum Says {
 }
 
 /// Starts one; returns its address. `stops` tells of a request line whether it is not passed on. Its threads end with the process.
-pub(super) fn start(socket: &str, says: Says, stops: fn(&str) -> bool) -> String {
+pub(super) fn start(socket: &str, says: Says, stops: impl Fn(&str) -> bool + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
-    let socket = socket.to_owned();
+    let (socket, stops) = (socket.to_owned(), Arc::new(stops));
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let socket = socket.clone();
-            std::thread::spawn(move || serve(client, &socket, says, stops));
+            let (socket, stops) = (socket.clone(), Arc::clone(&stops));
+            std::thread::spawn(move || serve(client, &socket, says, &*stops));
         }
     });
     format!("tcp://{address}")
 }
 
 /// One request and its answer; a second one on the same connection is not waited for.
-fn serve(mut client: TcpStream, socket: &str, says: Says, stops: fn(&str) -> bool) {
+fn serve(mut client: TcpStream, socket: &str, says: Says, stops: &dyn Fn(&str) -> bool) {
     let mut head = Vec::new();
     let mut byte = [0_u8; 1];
     while !head.ends_with(b"\r\n\r\n") {
@@ -59,4 +62,21 @@ fn serve(mut client: TcpStream, socket: &str, says: Says, stops: fn(&str) -> boo
     drop(std::io::copy(&mut daemon, &mut client));
     drop(client.shutdown(Shutdown::Both));
     drop(body.join());
+}
+
+/// Starts one that lets pass only what the proxy of `config/compose.yaml` does, for a container of this name.
+pub(super) fn of_example(socket: &str, container: &str) -> String {
+    let example = include_str!("../../../config/compose.yaml").replace("whatsapp-service", container);
+    let rules: Vec<(String, Regex)> = Regex::new(r"-allow(GET|POST|HEAD|DELETE)=([^']+)'")
+        .expect("a pattern")
+        .captures_iter(&example)
+        .map(|rule| (rule[1].to_owned(), Regex::new(&format!("^{}$", &rule[2])).expect("a pattern")))
+        .collect();
+    assert_eq!(rules.len(), 2, "the example's rules are found");
+    start(socket, Says::Forbidden, move |line| {
+        let mut words = line.split(' ');
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let path = path.split('?').next().unwrap_or_default();
+        !rules.iter().any(|(allowed, paths)| allowed == method && paths.is_match(path))
+    })
 }

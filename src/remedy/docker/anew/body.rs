@@ -135,7 +135,7 @@ mod tests {
                 "StopSignal": "SIGINT", "OnBuild": null, "AttachStdout": true, "Volumes": { "/cache": {} },
             },
             "HostConfig": {
-                "Binds": ["wa:/app/data:rw"], "Memory": 1073741824, "NetworkMode": "front", "KernelMemory": 0,
+                "Binds": ["wa:/app/data:rw"], "Memory": 1_073_741_824_u64, "NetworkMode": "front", "KernelMemory": 0,
                 "PortBindings": { "3001/tcp": [{ "HostPort": "3001" }], "9/tcp": [] }, "Links": ["/db:/wa/database"],
                 "RestartPolicy": { "Name": "unless-stopped" },
             },
