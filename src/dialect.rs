@@ -48,7 +48,7 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use self::pace::pause_of_header;
+pub use self::pace::{pause_of_header, retry_after};
 
 use self::body::{Asked, Body};
 use self::log::LogRule;

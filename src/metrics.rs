@@ -18,6 +18,7 @@ use prometheus::proto::MetricFamily;
 
 use crate::engine::moment::Wall;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::target::TargetId;
 
 use rows::Rows;
 
@@ -59,6 +60,8 @@ pub struct Shell {
     pub denials: BTreeMap<&'static str, u64>,
     /// Notifications by notifier: sent, failed, dropped. Holds every notifier from the start, at 0.
     pub notifications: BTreeMap<String, [u64; 3]>,
+    /// When tokens end, by target and by what they are for; only of those that say it.
+    pub credentials: BTreeMap<(TargetId, &'static str), Wall>,
 }
 
 /// Which build runs.

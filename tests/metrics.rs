@@ -305,6 +305,7 @@ fn shell() -> Shell {
         dropped: BTreeMap::from([("log_lines", 0)]),
         denials: BTreeMap::from([("no_token", 2), ("wrong_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
+        credentials: BTreeMap::new(),
     }
 }
 

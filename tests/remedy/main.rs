@@ -11,11 +11,14 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a test measures on its own clock")]
 
+mod doubles;
 mod exec;
 mod http;
 mod orders;
 mod orphan;
 mod tls;
+mod wasender;
+mod wasender_backend;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -101,8 +101,8 @@ async fn metrics_can_be_read_by_a_scraper() {
         let reload = Reload { succeeded: true, last_success: made_up::ago(60) };
         let build = Build::this();
         let [dropped, denials] = [(); 2].map(|()| std::collections::BTreeMap::new());
-        let notifications = std::collections::BTreeMap::new();
-        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications })
+        let (notifications, credentials) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications, credentials })
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);
