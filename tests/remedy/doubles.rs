@@ -112,7 +112,9 @@ impl Respond for VendorSays {
         assert_eq!(request.headers["accept"], "application/json");
         match world.health.clone() {
             Health::Well | Health::Unpaid => {}
-            Health::Page(status @ 300..400) => return ResponseTemplate::new(status).insert_header("location", "/login"),
+            Health::Page(status @ 300..400) => {
+                return ResponseTemplate::new(status).insert_header("location", "/login");
+            }
             Health::Page(status) => return ResponseTemplate::new(status).set_body_raw("<html>no</html>", "text/html"),
             Health::Throttles(0, ..) | Health::Refuses(0) => world.health = Health::Well,
             Health::Throttles(left, header, value) => {
@@ -161,9 +163,10 @@ impl World {
             ("POST", "restart") if state == "connected" => {
                 json_of(200, &json!({ "success": true, "message": "WhatsApp session restarted successfully." }))
             }
-            ("POST", "restart") => {
-                json_of(400, &json!({ "success": false, "error": "WhatsApp session is not connected. Cannot restart." }))
-            }
+            ("POST", "restart") => json_of(
+                400,
+                &json!({ "success": false, "error": "WhatsApp session is not connected. Cannot restart." }),
+            ),
             (method, _) => panic!("{method} {path} is never asked for"),
         }
     }
@@ -208,13 +211,17 @@ impl World {
                 if deleted {
                     self.sessions.remove(&previous.unwrap());
                 }
-                json_of(200, &json!({ "success": true, "message": "Wasender session deleted successfully.",
-                    "previousSessionId": previous.map(|id| id.to_string()), "deletedFromWasenderAPI": deleted }))
+                json_of(
+                    200,
+                    &json!({ "success": true, "message": "Wasender session deleted successfully.",
+                    "previousSessionId": previous.map(|id| id.to_string()), "deletedFromWasenderAPI": deleted }),
+                )
             }
             ("POST", "/user/session/ensure") => self.ensure(request),
-            ("GET", "/test/list-sessions") if self.health != Health::Well => {
-                json_of(500, &json!({ "error": { "message": "Wasender list sessions failed (502)", "statusCode": 500 } }))
-            }
+            ("GET", "/test/list-sessions") if self.health != Health::Well => json_of(
+                500,
+                &json!({ "error": { "message": "Wasender list sessions failed (502)", "statusCode": 500 } }),
+            ),
             ("GET", "/test/list-sessions") => {
                 let list: Vec<Value> = self
                     .sessions
@@ -259,7 +266,11 @@ impl Respond for BackendSays {
         let (acts, loses) = (world.acts.len(), world.loses);
         let answer = world.backend(request);
         // Only acts are lost: the next question is heard.
-        if loses && acts < world.acts.len() { ResponseTemplate::new(502).set_body_string("bad gateway") } else { answer }
+        if loses && acts < world.acts.len() {
+            ResponseTemplate::new(502).set_body_string("bad gateway")
+        } else {
+            answer
+        }
     }
 }
 

@@ -52,7 +52,11 @@ struct Bench {
 
 impl Bench {
     fn new(hook: Hook) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), hook)
+    }
+
+    /// The same, in a folder that holds something already.
+    fn within(folder: tempfile::TempDir, hook: Hook) -> Self {
         let state_dir = Some(folder.path().join("runs"));
         let (remedies, answers) = remedies(hook, state_dir);
         Self { remedies, answers, folder }

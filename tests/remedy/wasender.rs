@@ -25,10 +25,8 @@ fn bench(doubles: &Doubles, deed: WasenderDeed, token: &str) -> Bench {
     let url = format!("{}/api", doubles.vendor.uri());
     let at = WasenderAt { url, session: SESSION.to_string(), token: Secret::File(file) };
     let (patience, timeout) = (Duration::from_secs(2), Duration::from_secs(8));
-    let mut bench = Bench::new(single(Call::Wasender(Box::new(WasenderCall { at, deed, patience, timeout }))));
-    // The token lies in it.
-    bench.folder = folder;
-    bench
+    // The token lies in the folder.
+    Bench::within(folder, single(Call::Wasender(Box::new(WasenderCall { at, deed, patience, timeout }))))
 }
 
 async fn ended(doubles: &Doubles, deed: WasenderDeed) -> StepEnd {
