@@ -20,6 +20,7 @@ use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::sample::{Failure, SessionState};
 use wa_watchdog::engine::snapshot::{CareView, Snapshot, TargetView};
+use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::metrics::{self, Build, Kind, Reload, Shell};
 
 #[test]
@@ -305,7 +306,7 @@ fn shell() -> Shell {
         dropped: BTreeMap::from([("log_lines", 0)]),
         denials: BTreeMap::from([("no_token", 2), ("wrong_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
-        credentials: BTreeMap::new(),
+        credentials: BTreeMap::from([((TargetId::new("shop").expect("a name"), "reset"), made_up::ago(-86_400))]),
     }
 }
 

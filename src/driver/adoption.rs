@@ -87,3 +87,64 @@ fn write(file: &Path, all: &[Adopted]) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const VENDOR: &str = "https://www.wasenderapi.com/api";
+
+    fn settings(folder: &Path, session: u32) -> Settings {
+        let text = format!(
+            "store.path = \"ledger.db\"\n[target.shop]\ndialect = \"wasender\"\nsession = {session}\n[target.other]\n\
+             dialect = \"wasender\"\nsession = 7\n"
+        );
+        config::parse(&text, "f", folder, &BTreeMap::new()).unwrap()
+    }
+
+    fn adopted(old: u32, new: u32) -> Adopted {
+        Adopted { vendor: VENDOR.to_owned(), old: old.to_string(), new: new.to_string() }
+    }
+
+    fn sessions(adoptions: &Adoptions, settings: &Settings) -> Vec<String> {
+        adoptions.apply(&settings.targets).values().map(|target| target.session.clone().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_adopted_outlives_the_watchdog() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), 16548);
+        let mut adoptions = Adoptions::open(&settings);
+        assert_eq!(sessions(&adoptions, &settings), ["7", "16548"]);
+        adoptions.add(adopted(16548, 16549));
+        adoptions.add(adopted(16548, 16549));
+        assert_eq!(sessions(&adoptions, &settings), ["7", "16549"]);
+        adoptions.add(adopted(16549, 16550));
+        let again = Adoptions::open(&settings);
+        assert_eq!(again.all, [adopted(16548, 16549), adopted(16549, 16550)]);
+        assert_eq!(sessions(&again, &settings), ["7", "16550"]);
+    }
+
+    #[test]
+    fn it_counts_as_long_as_the_old_session_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut adoptions = Adoptions::open(&settings(folder.path(), 16548));
+        adoptions.add(adopted(16548, 16549));
+        assert_eq!(sessions(&adoptions, &settings(folder.path(), 16549)), ["7", "16549"]);
+        assert_eq!(sessions(&adoptions, &settings(folder.path(), 20_000)), ["7", "20000"]);
+    }
+
+    #[test]
+    fn the_oldest_go_and_a_broken_file_counts_as_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), 16548);
+        let mut adoptions = Adoptions::open(&settings);
+        adoptions.all = (0..1024).map(|number| adopted(number, number + 10_000)).collect();
+        adoptions.add(adopted(16548, 16549));
+        let again = Adoptions::open(&settings);
+        assert_eq!((again.all.len(), again.all.last()), (ADOPTED_MAX, Some(&adopted(16548, 16549))));
+        fs::write(folder.path().join("ledger.db.adopted.json"), "{").unwrap();
+        assert!(Adoptions::open(&settings).all.is_empty());
+    }
+}

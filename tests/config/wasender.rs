@@ -19,21 +19,19 @@ fn parse(text: &str) -> Result<Settings, String> {
 }
 
 fn read(text: &str) -> Settings {
-    parse(text).unwrap_or_else(|problems| panic!("{problems}"))
+    parse(text).expect("it is well")
 }
 
 fn vendor(settings: &Settings, remedy: Remedy) -> WasenderCall {
-    match &settings.targets["shop"].hooks[&remedy].steps[0].run {
-        Call::Wasender(call) => call.as_ref().clone(),
-        other => panic!("{other:?}"),
-    }
+    let run = &settings.targets["shop"].hooks[&remedy].steps[0].run;
+    let call = if let Call::Wasender(call) = run { Some(call.as_ref().clone()) } else { None };
+    call.expect("a call of the vendor")
 }
 
 fn backend(settings: &Settings, remedy: Remedy, step: usize) -> BackendCall {
-    match &settings.targets["shop"].hooks[&remedy].steps[step].run {
-        Call::WasenderBackend(call) => call.as_ref().clone(),
-        other => panic!("{other:?}"),
-    }
+    let run = &settings.targets["shop"].hooks[&remedy].steps[step].run;
+    let call = if let Call::WasenderBackend(call) = run { Some(call.as_ref().clone()) } else { None };
+    call.expect("a call of the backend")
 }
 
 #[test]

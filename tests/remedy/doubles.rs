@@ -122,7 +122,7 @@ impl Respond for VendorSays {
                 return json_of(429, &json!({ "message": "slower" })).insert_header(header, value);
             }
             Health::Hangs => {
-                return json_of(200, &json!({ "success": true })).set_delay(Duration::from_secs(60));
+                return json_of(200, &json!({ "success": true })).set_delay(Duration::from_mins(1));
             }
             Health::Refuses(left) => {
                 world.health = Health::Refuses(left - 1);
@@ -159,6 +159,7 @@ impl World {
         }
         match (request.method.as_str(), act) {
             ("GET", "") => json_of(200, &json!({ "success": true, "data": session(id, state) })),
+            ("GET", "qrcode") => json_of(200, &json!({ "success": true, "data": { "qrCode": SECRETS[0] } })),
             ("POST", "connect") => json_of(200, &json!({ "success": true, "data": self.connects })),
             ("POST", "restart") if state == "connected" => {
                 json_of(200, &json!({ "success": true, "message": "WhatsApp session restarted successfully." }))

@@ -80,8 +80,8 @@ impl Scene {
         self.bench.run(StepOrder { attempt: AttemptId(0x0019_4d90), ..order(Act::Do) }).await
     }
 
-    fn adopted(&self, old: &str, new: &str) -> Option<Adopted> {
-        Some(Adopted { vendor: self.at.vendor.clone(), old: old.to_owned(), new: new.to_owned() })
+    fn adopted(&self, old: &str, new: &str) -> Adopted {
+        Adopted { vendor: self.at.vendor.clone(), old: old.to_owned(), new: new.to_owned() }
     }
 }
 
@@ -121,7 +121,7 @@ async fn a_reset_makes_a_new_session_where_the_old_one_is_gone() {
         assert_end(&scene.run(DELETE).await, StepOutcome::Done, "forgot session 16548");
         let ensured = scene.answer(ENSURE, Act::Do).await;
         assert_end(&ensured.end, StepOutcome::Done, "session 16549 takes the place of 16548");
-        assert_eq!(ensured.adopted, scene.adopted("16548", "16549"));
+        assert_eq!(ensured.adopted, Some(scene.adopted("16548", "16549")));
         assert_eq!(scene.doubles.acts(), ["delete", "ensure"]);
         assert_eq!(scene.doubles.world().bodies, [json!({ "phoneNumber": PHONE })]);
     }
@@ -231,7 +231,7 @@ async fn a_session_that_somebody_replaced_is_left_alone() {
     // What is there is taken, and no other one is made beside it.
     let ensured = scene.answer(ENSURE, Act::Do).await;
     assert_end(&ensured.end, StepOutcome::Done, "16600 takes the place of 16548");
-    assert_eq!(ensured.adopted, scene.adopted("16548", "16600"));
+    assert_eq!(ensured.adopted, Some(scene.adopted("16548", "16600")));
     assert!(scene.doubles.acts().is_empty());
 }
 
@@ -280,7 +280,7 @@ async fn a_new_session_is_asked_for_once() {
     scene.doubles.world().loses = true;
     let ensured = scene.answer(ENSURE, Act::Do).await;
     assert_end(&ensured.end, StepOutcome::Done, "16549 takes the place of 16548");
-    assert_eq!(ensured.adopted, scene.adopted("16548", "16549"));
+    assert_eq!(ensured.adopted, Some(scene.adopted("16548", "16549")));
     assert_eq!(scene.doubles.acts(), ["delete", "ensure"]);
 }
 
@@ -293,9 +293,9 @@ async fn after_a_crash_what_is_there_is_adopted() {
     scene.crash();
     let checked = scene.answer(ENSURE, Act::Check).await;
     assert_end(&checked.end, StepOutcome::Done, "was there already");
-    assert_eq!(checked.adopted, scene.adopted("16548", "16549"));
+    assert_eq!(checked.adopted, Some(scene.adopted("16548", "16549")));
     let again = scene.answer(ENSURE, Act::Do).await;
-    assert_eq!(again.adopted, scene.adopted("16548", "16549"));
+    assert_eq!(again.adopted, Some(scene.adopted("16548", "16549")));
     assert_eq!(scene.doubles.acts(), ["delete", "ensure"]);
 }
 
@@ -315,7 +315,7 @@ async fn after_a_crash_what_was_asked_for_is_waited_for() {
     scene.bench.remedies.run(StepOrder { index: ENSURE, ..order(Act::Do) });
     late.await;
     let answer = tokio::time::timeout(PATIENCE, scene.bench.answers.recv()).await.unwrap().unwrap();
-    assert_eq!(answer.adopted, scene.adopted("16548", "16549"));
+    assert_eq!(answer.adopted, Some(scene.adopted("16548", "16549")));
     assert_eq!(scene.doubles.acts(), ["delete", "ensure"]);
 }
 
