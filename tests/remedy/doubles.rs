@@ -159,6 +159,9 @@ impl World {
         }
         match (request.method.as_str(), act) {
             ("GET", "") => json_of(200, &json!({ "success": true, "data": session(id, state) })),
+            ("GET", "session-logs") => {
+                json_of(200, &json!({ "success": true, "data": { "current_page": 1, "data": [] } }))
+            }
             ("GET", "qrcode") => json_of(200, &json!({ "success": true, "data": { "qrCode": SECRETS[0] } })),
             ("POST", "connect") => json_of(200, &json!({ "success": true, "data": self.connects })),
             ("POST", "restart") if state == "connected" => {
