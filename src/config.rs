@@ -3,6 +3,7 @@
 //! A file is parsed into a tree whose every value knows its line; environment twins are laid over it; a cursor takes the keys
 //! one by one, and what nobody took is a problem. Nothing stops at the first problem, and nothing is checked again later.
 
+mod adopt;
 mod built_in;
 mod call;
 mod dialects;
@@ -32,6 +33,8 @@ pub mod template;
 mod twins;
 mod unit;
 mod url;
+mod wasender;
+mod wasender_backend;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,9 +49,11 @@ use serde::Serialize;
 pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::recording::{RecordingTarget, recording_target};
-pub use self::secret::Unreadable;
+pub use self::secret::{Unreadable, is_phone};
 pub use self::single::{Single, SingleKind, single};
 pub use self::twins::PREFIX;
+pub use self::wasender::{WasenderAt, WasenderCall, WasenderDeed};
+pub use self::wasender_backend::{BackendAt, BackendCall, BackendDeed, Proof};
 use crate::dialect::Dialect;
 use crate::engine::ladder::Remedy;
 use crate::engine::policy::{Limits, Policy};

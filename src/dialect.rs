@@ -19,6 +19,7 @@
 //! | `[refused]` | `of_session`: status paths on which the token selects the session, so that 401 speaks about it |
 //! | `[deep]` | `path` of a call that needs the live session (none: never asked, but a recorded answer is judged), and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
 //! | `[qr]` | `path` of the QR code and the pointer to its `text` |
+//! | `[history]` | `path` of a list of what happened to the session, asked where the status is asked by session; its `rows`, the `id` of one, and the texts that are its `line` for the log rules |
 //! | `[[log]]` | `match`, a regular expression, gives a `state` and `phase`; `words` looks up what `(?<state>…)` captures |
 //!
 //! A condition names a place, or gives a pointer, and asks for a value, one of a list, `{ present = true }`, `{ absent = true }`
@@ -33,6 +34,7 @@
 mod body;
 mod clean;
 mod facts;
+mod history;
 mod list;
 mod log;
 mod pace;
@@ -48,9 +50,10 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use self::pace::pause_of_header;
+pub use self::pace::{pause_of_header, retry_after};
 
 use self::body::{Asked, Body};
+use self::history::History;
 use self::log::LogRule;
 use self::probe::{DeepProbe, QrProbe};
 
@@ -71,6 +74,7 @@ pub struct Dialect {
     speaks_of_session: Vec<String>,
     deep: Option<DeepProbe>,
     qr: Option<QrProbe>,
+    history: Option<History>,
     logs: Vec<LogRule>,
 }
 
@@ -207,6 +211,20 @@ impl Dialect {
             },
             Ask::Qr => Sample::Qr(self.qr.as_ref().and_then(|probe| probe.read(heard))),
         }
+    }
+
+    /// Returns the path and query of the list of what happened to the session; none without one, or where the status is not asked
+    /// by session: another token would be needed.
+    #[must_use]
+    pub fn history_path(&self, route: Route<'_>) -> Option<String> {
+        let history = self.history.as_ref().filter(|_| self.needs_session(route.status_path))?;
+        template::fill(&history.path, route.session)
+    }
+
+    /// Returns the rows of such a list by their numbers, the earliest first, as lines for [`Dialect::read_log`].
+    #[must_use]
+    pub fn read_history(&self, body: &[u8]) -> Option<Vec<(u64, String)>> {
+        self.history.as_ref()?.read(body)
     }
 
     /// Turns a log line into a signal, if the dialect knows a meaning for it.

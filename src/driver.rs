@@ -3,7 +3,9 @@
 //! It decides nothing. It takes orders out of the engine and carries them out, hands in what comes back, and reads the clock
 //! for it. One task owns the engine; everything else reaches it over bounded channels.
 
+mod adoption;
 pub mod clock;
+mod expiry;
 mod journal;
 mod orders;
 mod reload;
@@ -25,12 +27,14 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
 use crate::http::Http;
 use crate::notify::Notify;
-use crate::remedy::{self, Remedies};
+use crate::remedy::{self, Adopted, Remedies};
 use crate::source::Sources;
 use crate::store::{Answer, Store, StoreError};
 use crate::{metrics, source, web};
 
+use adoption::Adoptions;
 use clock::Clock;
+use expiry::Expiries;
 use orders::Orders;
 use reload::Reloads;
 use signals::{Signals, Wish};
@@ -105,8 +109,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         let clock = Arc::clone(&clock);
         Arc::new(move || clock().wall)
     };
+    let adoptions = Adoptions::open(&settings);
+    let targets = adoptions.apply(&settings.targets);
     let remedies = Remedies::new(
-        settings.targets.clone(),
+        targets.clone(),
         http.clone(),
         Some(run_files(&settings)),
         Arc::clone(&wall),
@@ -121,7 +127,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         tracker.clone(),
         stop.clone(),
     );
-    let sources = Sources::new(settings.targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
+    let sources = Sources::new(targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let now = clock();
     let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
@@ -130,7 +136,12 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let (orders_in, orders) = Orders::open();
     let (token, token_seen) = watch::channel(settings.server.token.clone());
     let denials = web::Denials::default();
+    let targets = watch::Sender::new(Arc::new(targets));
+    let expiries = watch::Sender::new(Expiries::new());
     let mut turn = Turn {
+        adoptions,
+        configured: settings.targets.clone(),
+        expiries: expiries.subscribe(),
         watchdog,
         store,
         dropped: watch::Sender::new(sources.dropped()),
@@ -147,6 +158,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         ledger_fault: String::new(),
         is_stale: true,
         published: now,
+        targets,
     };
     let ready = web::Readiness::default();
     let web = web::State {
@@ -160,6 +172,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         clock: wall,
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
+    tracker.spawn(stop.clone().run_until_cancelled_owned(expiry::keep_reading(turn.targets.subscribe(), expiries)));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
     turn.run(&mut signals, samples, &mut answers, hooks, reload_queue, &stop).await;
@@ -203,6 +216,13 @@ struct Turn {
     /// Something happened since the last snapshot was published.
     is_stale: bool,
     published: Moment,
+    /// The targets as they are configured ...
+    configured: BTreeMap<TargetId, Arc<Target>>,
+    /// ... and as they are asked: some sessions took the place of others.
+    targets: watch::Sender<Arc<BTreeMap<TargetId, Arc<Target>>>>,
+    adoptions: Adoptions,
+    /// When tokens end.
+    expiries: watch::Receiver<Expiries>,
 }
 
 impl Turn {
@@ -236,6 +256,9 @@ impl Turn {
                     drop(order.answer.send(done));
                 }
                 Some(answer) = hooks.recv() => {
+                    if let Some(adopted) = answer.adopted {
+                        self.adopt(adopted);
+                    }
                     let now = (self.clock)();
                     self.handle(now, Input::StepEnded(answer.attempt, answer.number, answer.end));
                 }
@@ -306,13 +329,26 @@ impl Turn {
     fn reload(&mut self) -> Result<web::ReloadDone, Vec<String>> {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
-        let targets = settings.targets.len();
-        self.remedies.replace(settings.targets.clone());
-        self.notify.replace(settings.notifiers.clone(), qr_pages(&settings));
-        self.sources.replace(settings.targets);
+        let (targets, qr_pages) = (settings.targets.len(), qr_pages(&settings));
+        let asked = self.adoptions.apply(&settings.targets);
+        self.configured = settings.targets;
+        self.remedies.replace(asked.clone());
+        self.notify.replace(settings.notifiers, qr_pages);
+        self.sources.replace(asked.clone());
+        self.targets.send_replace(Arc::new(asked));
         self.token.send_replace(settings.server.token);
         self.handle(now, Input::PolicyChanged(settings.policy));
         Ok(web::ReloadDone { targets, needs_restart })
+    }
+
+    /// Asks for the session that took the place of another one from here on; durable before the step that made it counts as done.
+    fn adopt(&mut self, adopted: Adopted) {
+        tracing::warn!(old = adopted.old, new = adopted.new, "a session took the place of another one");
+        self.adoptions.add(adopted);
+        let asked = self.adoptions.apply(&self.configured);
+        self.remedies.adopt(asked.clone());
+        self.sources.replace(asked.clone());
+        self.targets.send_replace(Arc::new(asked));
     }
 
     fn publish(&mut self) {
@@ -367,6 +403,7 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
     let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     let hard_stops = turn.remedies.hard_stops();
+    let expiries = turn.expiries.clone();
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
@@ -375,6 +412,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
             denials: denials.counts(),
             notifications: notified.borrow().clone(),
             hard_stops: hard_stops.counts(),
+            credentials: expiries.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

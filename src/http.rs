@@ -1,6 +1,7 @@
 //! The one way to speak HTTP: no redirects, no proxies, names looked up within a limit, bodies read to a limit.
 
 mod broken;
+pub mod jwt;
 mod lookup;
 pub mod message;
 pub mod retry;

@@ -18,6 +18,7 @@ use prometheus::proto::MetricFamily;
 
 use crate::engine::moment::Wall;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::target::TargetId;
 
 use rows::Rows;
 
@@ -61,6 +62,8 @@ pub struct Shell {
     pub notifications: BTreeMap<String, [u64; 3]>,
     /// Services that had to be killed when they were stopped, by target; holds every target whose hook stops one, at 0.
     pub hard_stops: BTreeMap<String, u64>,
+    /// When tokens end, by target and by what they are for; only of those that say it.
+    pub credentials: BTreeMap<(TargetId, &'static str), Wall>,
 }
 
 /// Which build runs.

@@ -3,6 +3,7 @@
 //! `run` carries out one order, `exec` and `call` its calls, `process` one process, `runs` keeps two runs of one target
 //! apart, also over a crash.
 
+mod bearer;
 mod brief;
 mod call;
 mod docker;
@@ -16,12 +17,15 @@ mod run;
 mod runs;
 mod sweep;
 pub mod vault;
+mod wasender;
+mod wasender_backend;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +66,19 @@ pub struct Answer {
     pub number: u32,
     /// What came of it.
     pub end: StepEnd,
+    /// A session that took the place of another one.
+    pub adopted: Option<Adopted>,
+}
+
+/// A session at a vendor that took the place of another one, by our own doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// Base URL of the vendor.
+    pub vendor: String,
+    /// The number of the session that is gone.
+    pub old: String,
+    /// The number of the one that is there instead.
+    pub new: String,
 }
 
 /// Carries out orders.
@@ -128,9 +145,14 @@ impl Remedies {
 
     /// Takes other targets from here on; every hook is on again.
     pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+        self.adopt(targets);
+        self.off = Off::default();
+    }
+
+    /// Takes the same targets with other sessions; a hook that is off stays off.
+    pub fn adopt(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
         self.clients = Arc::new(Clients::of(&targets, &self.http));
         self.targets = targets;
-        self.off = Off::default();
         self.hard_stops.begin(&self.targets);
     }
 
@@ -153,8 +175,8 @@ impl Remedies {
             hard_stops: self.hard_stops.clone(),
         };
         self.tracker.spawn(async move {
-            let end = desk.carry_out(order).await;
-            debt.pay(end).await;
+            let (end, adopted) = desk.carry_out(order).await;
+            debt.pay(end, adopted).await;
         });
     }
 
@@ -205,7 +227,7 @@ impl HardStops {
     fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
         let stops = |call: &Call| match call {
             Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
-            Call::Exec(_) | Call::Http(_) => false,
+            Call::Exec(_) | Call::Http(_) | Call::Wasender(_) | Call::WasenderBackend(_) => false,
         };
         let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -228,12 +250,12 @@ impl HardStops {
 }
 
 impl Debt {
-    fn answer(&self, end: StepEnd) -> Answer {
-        Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end }
+    fn answer(&self, end: StepEnd, adopted: Option<Adopted>) -> Answer {
+        Answer { target: self.target.clone(), attempt: self.attempt, number: self.number, end, adopted }
     }
 
-    async fn pay(mut self, end: StepEnd) {
-        let answer = self.answer(end);
+    async fn pay(mut self, end: StepEnd, adopted: Option<Adopted>) {
+        let answer = self.answer(end, adopted);
         // Nobody listens any more only while everything ends.
         self.is_paid = self.answers.send(answer).await.is_ok();
     }
@@ -245,7 +267,7 @@ impl Drop for Debt {
             let note = Some(Word::new("the watchdog gave up on it: see its log"));
             let end = StepEnd { outcome: StepOutcome::Unknown, note, world: None };
             // At shutdown nobody listens; else there is room, for the engine has few orders under way.
-            drop(self.answers.try_send(self.answer(end)));
+            drop(self.answers.try_send(self.answer(end, None)));
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod poll;
 
 mod count;
 mod endpoints;
+mod history;
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::sample::{Failure, SessionState};
 use wa_watchdog::engine::snapshot::{CareView, Snapshot, TargetView};
+use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::metrics::{self, Build, Kind, Reload, Shell};
 
 #[test]
@@ -307,6 +308,7 @@ fn shell() -> Shell {
         denials: BTreeMap::from([("no_token", 2), ("wrong_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
         hard_stops: BTreeMap::from([("shop".to_owned(), 1)]),
+        credentials: BTreeMap::from([((TargetId::new("shop").expect("a name"), "reset"), made_up::ago(-86_400))]),
     }
 }
 

@@ -11,6 +11,7 @@ use super::site::{Site, list};
 use super::{Format, Outcome, block_on, print};
 use crate::config::{Problem, Settings, Target};
 use crate::driver::clock;
+use crate::engine::Wall;
 use crate::engine::sample::SessionState;
 use crate::http::Http;
 use crate::remedy::{self, Finding};
@@ -153,7 +154,9 @@ fn mark(is_well: Option<bool>) -> &'static str {
 }
 
 async fn ask(poller: Poller, http: Http, target: Arc<Target>) -> (String, Heard) {
-    let hooks = remedy::preflight(&target, &http).await;
+    let clock = clock::machine();
+    let wall: Arc<dyn Fn() -> Wall + Send + Sync> = Arc::new(move || clock().wall);
+    let hooks = remedy::preflight(&target, &http, &wall).await;
     let (name, is_understood, lines) = ask_gateway(poller, target).await;
     (name, Heard { is_understood, lines, hooks })
 }

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::section::{Item, Section};
-use super::{Call, HookStep, Secret, docker};
+use super::{Call, HookStep, Secret, docker, wasender, wasender_backend};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::Resume;
 
@@ -10,7 +10,8 @@ use crate::engine::plan::Resume;
 type Read = fn(Item, &mut Scope<'_>, &Asked<'_>) -> Option<BuiltIn>;
 
 /// The kinds, by the name of their section.
-const KINDS: [(&str, Read); 1] = [("docker", docker::read)];
+const KINDS: [(&str, Read); 3] =
+    [("docker", docker::read), ("wasender", wasender::read), ("wasender-backend", wasender_backend::read)];
 
 /// What a hook is wanted for.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Asked<'a> {
     pub(super) session: Option<&'a str>,
     /// The token with which it is asked.
     pub(super) token: Option<&'a Secret>,
+    /// It is asked at `WasenderAPI` by the session's number, with the token of the account.
+    pub(super) asks_vendor: bool,
 }
 
 /// A line of steps.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{DockerCall, Secret};
+use super::{BackendCall, DockerCall, Secret, WasenderCall};
 
 /// The hook of one remedy of one target. Its steps stand in the same order as in the engine's plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,10 @@ pub enum Call {
     Http(Box<HttpCall>),
     /// Of a Docker daemon.
     Docker(Box<DockerCall>),
+    /// Of `WasenderAPI`.
+    Wasender(Box<WasenderCall>),
+    /// Of a backend that keeps a session there.
+    WasenderBackend(Box<BackendCall>),
 }
 
 /// A program.

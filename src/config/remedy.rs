@@ -50,6 +50,8 @@ pub(super) struct Whom<'a> {
     pub(super) url: Option<&'a str>,
     pub(super) session: Option<&'a str>,
     pub(super) token: Option<&'a Secret>,
+    /// It is asked at `WasenderAPI` by the session's number, with the token of the account.
+    pub(super) asks_vendor: bool,
 }
 
 /// A line of steps, as the engine and as the shell see it.
@@ -85,9 +87,9 @@ impl Reader<'_, '_> {
         self.check_allowed(&mut section);
         let within_item = section.take("within");
         let within = within_item.as_ref().map_or(Some(None), |item| item.span(self.scope.report, WITHIN).map(Some));
-        let Whom { url, session, token } = self.whom;
-        let asked = Asked { remedy: self.remedy, destroys: self.destroys, url, session, token };
         let mut undoing = None;
+        let Whom { url, session, token, asks_vendor } = self.whom;
+        let asked = Asked { remedy: self.remedy, destroys: self.destroys, url, session, token, asks_vendor };
         let (line, look) = if let Some(read) = built_in::take(&mut section, self.scope, &asked) {
             read.map_or_else(
                 |Noted| (None, None),
@@ -272,7 +274,7 @@ fn resume(calls: &HookStep) -> Resume {
         Call::Exec(exec) => exec.idempotent,
         Call::Http(call) => !call.retry.only_unsent,
         // Says so itself.
-        Call::Docker(_) => false,
+        Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) => false,
     };
     match (can_repeat, &calls.check) {
         (true, _) => Resume::Again,

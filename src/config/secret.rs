@@ -46,6 +46,9 @@ pub enum Unreadable {
     /// It would break the header in which it is sent (RFC 9110, 5.5).
     #[error("it holds characters that no token has, such as a line break")]
     NotAToken,
+    /// It is no number of a phone (E.164).
+    #[error("it is not the number of a phone, as +491511234567")]
+    NotAPhoneNumber,
     /// It cannot sign (Standard Webhooks).
     #[error("it is not a signing secret: \"whsec_\" and the base64 of 24 to 64 random bytes")]
     NotASigningSecret,
@@ -57,16 +60,29 @@ pub(super) struct Kind {
     file: &'static str,
     env: &'static str,
     noun: &'static str,
-    is_signing: bool,
+    form: Form,
+}
+
+/// What a secret looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Token,
+    Signing,
+    Phone,
 }
 
 /// Lets somebody in.
-pub(super) const TOKEN: Kind = Kind { file: "token_file", env: "token_env", noun: "token", is_signing: false };
+pub(super) const TOKEN: Kind = Kind { file: "token_file", env: "token_env", noun: "token", form: Form::Token };
+/// Lets somebody in at the vendor behind a backend.
+pub(super) const VENDOR_TOKEN: Kind =
+    Kind { file: "vendor_token_file", env: "vendor_token_env", noun: "token", form: Form::Token };
+/// The number that a session is made for.
+pub(super) const PHONE: Kind = Kind { file: "phone_file", env: "phone_env", noun: "number", form: Form::Phone };
 /// Signs.
-pub(super) const SIGNING: Kind = Kind { file: "secret_file", env: "secret_env", noun: "secret", is_signing: true };
+pub(super) const SIGNING: Kind = Kind { file: "secret_file", env: "secret_env", noun: "secret", form: Form::Signing };
 /// Signed before it was rotated.
 pub(super) const PREVIOUS: Kind =
-    Kind { file: "previous_secret_file", env: "previous_secret_env", noun: "secret", is_signing: true };
+    Kind { file: "previous_secret_file", env: "previous_secret_env", noun: "secret", form: Form::Signing };
 
 impl Secret {
     /// Reads it. A file may block for as long as its disk does.
@@ -119,6 +135,7 @@ fn from_file(item: &Item, scope: &mut Scope<'_>, kind: &Kind) -> Option<Secret> 
             | Unreadable::Empty
             | Unreadable::TooLong
             | Unreadable::NotAToken
+            | Unreadable::NotAPhoneNumber
             | Unreadable::NotASigningSecret => error.to_string(),
         };
         let noun = kind.noun;
@@ -150,9 +167,28 @@ fn from_env(item: &Item, scope: &mut Scope<'_>, kind: &Kind) -> Option<Secret> {
 }
 
 impl Kind {
-    fn check(&self, secret: &SecretString) -> Result<(), Unreadable> {
-        if self.is_signing && !can_sign(secret.expose_secret()) { Err(Unreadable::NotASigningSecret) } else { Ok(()) }
+    /// Returns the keys that name it.
+    pub(super) fn keys(&self) -> [&'static str; 2] {
+        [self.file, self.env]
     }
+
+    fn check(&self, secret: &SecretString) -> Result<(), Unreadable> {
+        match self.form {
+            Form::Token => Ok(()),
+            Form::Signing if can_sign(secret.expose_secret()) => Ok(()),
+            Form::Signing => Err(Unreadable::NotASigningSecret),
+            Form::Phone if is_phone(secret.expose_secret()) => Ok(()),
+            Form::Phone => Err(Unreadable::NotAPhoneNumber),
+        }
+    }
+}
+
+/// Tells whether a text is the number of a phone: `+` and 7 to 15 digits, the first of which is not 0 (E.164).
+#[must_use]
+pub fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// Tells whether a text is a signing secret, without decoding it.

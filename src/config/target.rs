@@ -25,6 +25,8 @@ const SHARED_MAX: usize = 64;
 
 /// Where gateways live that everybody asks at the same place.
 const URL_DEFAULTS: [(&str, &str); 1] = [("wasender", "https://www.wasenderapi.com/api")];
+/// The dialect of the vendor whose sessions change their numbers.
+const VENDOR: &str = "wasender";
 /// Hosts whose API lies below `/api`, and the rest of the site elsewhere.
 const API_HOSTS: [&str; 2] = ["wasenderapi.com", "www.wasenderapi.com"];
 
@@ -79,7 +81,12 @@ impl Reader<'_> {
         let group = section.take("group").and_then(|item| group(&item, self.scope.report));
         let mut watch = Watch { mode, ..Watch::default() };
         set(&mut watch.restart_keeps_session, restart_keeps_session);
-        let whom = Whom { url: url.as_deref(), session: session.as_deref(), token: token.as_ref() };
+        let whom = Whom {
+            url: url.as_deref(),
+            session: session.as_deref(),
+            token: token.as_ref(),
+            asks_vendor: dialect.as_deref().is_some_and(|dialect| asks_vendor(dialect, status_path.as_deref())),
+        };
         let Remedies { hooks, plans } = remedy::take(&mut section, &mut self.scope, &watch, whom);
         mode::weigh(&section, mode, &hooks, self.scope.report);
         section.finish_with(self.scope.report, elsewhere);
@@ -191,7 +198,7 @@ pub(super) fn status_path(item: &Item, report: &mut Report) -> Option<String> {
 }
 
 /// Reads the base URL of a gateway.
-fn base_url(item: &Item, report: &mut Report) -> Option<String> {
+pub(super) fn base_url(item: &Item, report: &mut Report) -> Option<String> {
     let mut url = url::read(item, report)?;
     if url.query().is_some() {
         item.refuse(report, "has a query", "write the base alone; the dialect adds path and query");
@@ -201,6 +208,11 @@ fn base_url(item: &Item, report: &mut Report) -> Option<String> {
         url.set_path("/api");
     }
     Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Tells whether a target is asked at `WasenderAPI` by the session's number: then its token is that of the account.
+pub(super) fn asks_vendor(dialect: &Dialect, status_path: Option<&str>) -> bool {
+    dialect.name() == VENDOR && dialect.needs_session(status_path)
 }
 
 /// Returns the host of a URL; targets of one host count as one group.

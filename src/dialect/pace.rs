@@ -17,7 +17,8 @@ const EPOCH_SECONDS_MIN: i64 = 1_000_000_000;
 const EPOCH_MILLIS_MIN: i64 = 100_000_000_000;
 
 /// Returns the longest pause that headers and body ask for; none where they ask for none.
-pub(super) fn retry_after(pace: Pace<'_>, body: &Value, now: Wall) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(pace: Pace<'_>, body: &Value, now: Wall) -> Option<Duration> {
     let asked = [
         pace.retry_after.and_then(|text| pause_of_header(text, now)),
         pace.rate_limit_reset.and_then(|text| from_reset(text, now)),

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use self::file::{Item, Report, Section};
 use self::places::Places;
 use super::facts::FactPlaces;
+use super::history::History;
 use super::list::List;
 use super::probe::{DeepProbe, QrProbe};
 use super::rule::PlaceId;
@@ -19,8 +20,9 @@ use crate::engine::sample::{Phase, SessionState};
 /// Longest dialect file, in bytes.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 
-const ROOT_KEYS: [&str; 14] = [
-    "name", "title", "notes", "path", "auth", "place", "word", "rule", "facts", "list", "refused", "deep", "qr", "log",
+const ROOT_KEYS: [&str; 15] = [
+    "name", "title", "notes", "path", "auth", "place", "word", "rule", "facts", "list", "refused", "deep", "qr",
+    "history", "log",
 ];
 const FACT_KEYS: [&str; 8] =
     ["last_message", "messages", "qr", "progress", "started", "version", "owner", "local_hour"];
@@ -70,6 +72,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
     let speaks_of_session = root.get("refused").map(|item| refused(report, &item)).unwrap_or_default();
     let deep = root.get("deep").and_then(|item| deep(report, &item, &mut places));
     let qr = root.get("qr").and_then(|item| qr(report, &item));
+    let history = root.get("history").and_then(|item| history(report, &item));
     let logs = logs::rules(report, root);
     let (search, known_words) = places.finish();
     let text = |report: &mut Report<'_>, key| root.text(report, key).unwrap_or_default().trim().to_owned();
@@ -83,6 +86,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
         speaks_of_session,
         deep,
         qr,
+        history,
         logs,
     })
 }
@@ -187,6 +191,20 @@ fn qr(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<QrProbe> {
     let texts = section.need(report, "text", "write the pointer to the QR text, as in \"/qr\"")?.one_or_more();
     let text = texts.iter().filter_map(|item| places::pointer(report, item)).collect();
     Some(QrProbe { path: path?, text })
+}
+
+fn history(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<History> {
+    let section = item.section(report, &["path", "rows", "id", "line"])?;
+    let hint = "write where it is listed what happened to the session";
+    let path = section.need(report, "path", hint).and_then(|item| path_of(report, &item));
+    let mut pointers = |key, hint| -> Option<Vec<super::pointer::Pointer>> {
+        let items = section.need(report, key, hint)?.one_or_more();
+        Some(items.iter().filter_map(|item| places::pointer(report, item)).collect())
+    };
+    let rows = pointers("rows", "write where the array of rows is, as in \"/data\"");
+    let id = pointers("id", "write where a row has its number, as in \"/id\"");
+    let line = pointers("line", "write which texts of a row are the line that the log rules judge");
+    Some(History { path: path?, rows: rows?, id: id?.into_iter().next()?, line: line? })
 }
 
 fn state(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<SessionState> {

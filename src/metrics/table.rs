@@ -19,7 +19,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 43] = [
+pub(super) static CATALOGUE: [Declared; 44] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -192,6 +192,12 @@ pub(super) static CATALOGUE: [Declared; 43] = [
         &["reason"],
         orders_denied,
         "Orders over HTTP that came without the right to give them, by reason.",
+    ),
+    gauge(
+        "wa_watchdog_credential_expiry_timestamp_seconds",
+        &["target", "credential"],
+        credential_expiry,
+        "When a token ends that says it itself (a JWT): the target's own, or the one that the hook of a remedy sends.",
     ),
     gauge("wa_watchdog_targets", NONE, targets, "Targets that are watched."),
     gauge("wa_watchdog_targets_failing", NONE, targets_failing, "Targets with an open incident."),
@@ -421,6 +427,12 @@ fn hard_stops(scrape: Scrape<'_>, rows: &mut Rows) {
 fn orders_denied(scrape: Scrape<'_>, rows: &mut Rows) {
     for (reason, count) in &scrape.shell.denials {
         rows.count(&[reason], *count);
+    }
+}
+
+fn credential_expiry(scrape: Scrape<'_>, rows: &mut Rows) {
+    for ((target, credential), ends) in &scrape.shell.credentials {
+        rows.put(&[target.as_str(), credential], ends.secs_f64());
     }
 }
 

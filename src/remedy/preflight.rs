@@ -9,7 +9,7 @@ use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::docker;
+use super::{Clock, docker, wasender, wasender_backend};
 use crate::config::{Call, DockerCall, Hook, Target};
 use crate::engine::ladder::Remedy;
 use crate::http::Http;
@@ -35,22 +35,24 @@ pub struct Finding {
 pub(super) type Seen = (Option<bool>, String);
 
 /// Looks at every hook of a target.
-pub async fn preflight(target: &Target, http: &Http) -> Vec<Finding> {
+pub async fn preflight(target: &Target, http: &Http, clock: &Clock) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (remedy, hook) in &target.hooks {
-        let seen = look_at(hook, http).await;
+        let seen = look_at(hook, http, clock).await;
         findings.extend(seen.into_iter().map(|(is_well, what)| Finding { remedy: *remedy, is_well, what }));
     }
     findings
 }
 
-async fn look_at(hook: &Hook, http: &Http) -> Vec<Seen> {
+async fn look_at(hook: &Hook, http: &Http, clock: &Clock) -> Vec<Seen> {
     let (mut seen, mut told) = (Vec::new(), BTreeSet::new());
     let mut docker: Vec<&DockerCall> = Vec::new();
     for call in hook.calls() {
         let one = match call {
             Call::Exec(exec) => exec.argv.first().map(|program| look_at_program(program)),
             Call::Http(call) => Some(look_at_url(&call.url).await),
+            Call::Wasender(call) => Some(wasender::preflight(call, http, clock, until(WITHIN)).await),
+            Call::WasenderBackend(call) => Some(wasender_backend::preflight(call, http, clock, until(WITHIN)).await),
             Call::Docker(call) => {
                 docker.push(call);
                 None

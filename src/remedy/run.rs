@@ -9,7 +9,7 @@ use super::brief::Brief;
 use super::call::Clients;
 use super::end::CallEnd;
 use super::runs::{RunFile, Runs};
-use super::{Clock, HardStops, Off, call, docker, exec};
+use super::{Adopted, Clock, HardStops, Off, call, docker, exec, wasender, wasender_backend};
 use crate::config::{Call, Hook, Target};
 use crate::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
 use crate::http::message::until as deadline_in;
@@ -26,7 +26,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Carries out an order.
-    pub(super) async fn carry_out(&self, order: StepOrder) -> StepEnd {
+    pub(super) async fn carry_out(&self, order: StepOrder) -> (StepEnd, Option<Adopted>) {
         let hook = self.target.as_ref().and_then(|target| target.hooks.get(&order.remedy));
         let calls = match hook {
             None => Err(lacking(&order, "this target has no hook for it")),
@@ -85,6 +85,8 @@ impl Desk {
             (Call::Exec(_), None) => CallEnd::failed("it has no run file, so nothing was begun"),
             (Call::Http(http), _) => call::call(http, act, brief, &self.clients, &self.clock, until).await,
             (Call::Docker(docker), _) => docker::call(docker, act, brief, self, until).await,
+            (Call::Wasender(call), _) => wasender::call(call, self, until).await,
+            (Call::WasenderBackend(call), _) => wasender_backend::call(call, brief, self, until).await,
         }
     }
 }
@@ -126,7 +128,9 @@ fn lacking(order: &StepOrder, note: &str) -> CallEnd {
 /// Joins a deed that says that it is done with the check that it is.
 fn confirmed(done: CallEnd, checked: CallEnd) -> CallEnd {
     match checked.outcome {
-        StepOutcome::Done => CallEnd { is_gone: checked.is_gone, ..done },
+        StepOutcome::Done => {
+            CallEnd { is_gone: checked.is_gone, adopted: checked.adopted.or(done.adopted.clone()), ..done }
+        }
         StepOutcome::Unmet | StepOutcome::Failed | StepOutcome::Unknown => {
             let said = checked.note.map_or_else(String::new, |note| format!(": {note}"));
             let outcome = checked.outcome.as_str();

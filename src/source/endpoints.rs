@@ -15,6 +15,7 @@ use crate::engine::watchdog::Ask;
 pub struct Endpoints {
     target: Arc<Target>,
     urls: BTreeMap<Ask, Url>,
+    history: Option<Url>,
     token: Option<Token>,
 }
 
@@ -32,8 +33,9 @@ impl Endpoints {
     pub fn of(target: Arc<Target>) -> Self {
         let urls =
             [Ask::Status, Ask::Deep, Ask::Qr].into_iter().filter_map(|ask| Some((ask, url(&target, ask)?))).collect();
+        let history = target.dialect.history_path(route(&target)).and_then(|path| join(&target, &path));
         let token = token(&target);
-        Self { target, urls, token }
+        Self { target, urls, history, token }
     }
 
     /// Returns the target.
@@ -52,6 +54,10 @@ impl Endpoints {
         self.urls.get(&ask)
     }
 
+    pub(super) fn history(&self) -> Option<&Url> {
+        self.history.as_ref()
+    }
+
     pub(super) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
@@ -66,7 +72,10 @@ fn route(target: &Target) -> Route<'_> {
 }
 
 fn url(target: &Target, ask: Ask) -> Option<Url> {
-    let path = target.dialect.path(ask, route(target))?;
+    join(target, &target.dialect.path(ask, route(target))?)
+}
+
+fn join(target: &Target, path: &str) -> Option<Url> {
     Url::parse(&format!("{}{path}", target.url)).ok()
 }
 

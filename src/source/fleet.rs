@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::count::Counts;
+use super::history::Reading;
+use super::poll::Past;
 use super::{Clock, Endpoints, Poller};
 use crate::config::Target;
 use crate::engine::sample::{Reply, Sample, Word};
@@ -49,6 +51,7 @@ struct Line {
     status: Place,
     deep: Place,
     qr: Place,
+    reading: Reading,
 }
 
 /// The one place for calls of a kind.
@@ -89,7 +92,15 @@ impl Sources {
         let Some(turn) = Turn::take(line, ask, &self.counts) else {
             return self.counts.busy.add();
         };
-        let call = turn.carry_out(self.poller.clone(), self.samples.clone());
+        let (line, counts) = (Arc::clone(line), Arc::clone(&self.counts));
+        let (poller, samples) = (self.poller.clone(), self.samples.clone());
+        let call = async move {
+            turn.carry_out(poller.clone(), samples.clone()).await;
+            // After a poll: whoever is left alone is left alone, and nobody is asked two things at once.
+            if ask == Ask::Status && line.endpoints.history().is_some() && line.reading.begin(poller.now()) {
+                line.read_past(&poller, &samples, &counts).await;
+            }
+        };
         self.tracker.spawn(self.end.clone().run_until_cancelled_owned(call));
     }
 
@@ -134,6 +145,26 @@ impl Line {
             Ask::Status => &self.status,
             Ask::Deep => &self.deep,
             Ask::Qr => &self.qr,
+        }
+    }
+}
+
+impl Line {
+    /// Tells what happened to the session since the list was last read.
+    async fn read_past(&self, poller: &Poller, samples: &mpsc::Sender<(TargetId, Sample)>, counts: &Counts) {
+        let past = poller.past(&self.endpoints).await;
+        let news: Vec<Sample> = match past {
+            Past::Rows(rows) => {
+                let news = self.reading.news(rows).into_iter();
+                news.filter_map(|line| self.endpoints.target().dialect.read_log(&line).map(Sample::Signal)).collect()
+            }
+            Past::Throttled(sample) => vec![sample],
+            Past::Unheard => Vec::new(),
+        };
+        for sample in news {
+            if samples.try_send((self.id.clone(), sample)).is_err() {
+                counts.queue_full.add();
+            }
         }
     }
 }
@@ -193,7 +224,10 @@ impl Drop for Turn {
 fn lines(targets: BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, Arc<Line>> {
     let line = |(id, target): (TargetId, Arc<Target>)| {
         let (status, deep, qr) = (Place::default(), Place::default(), Place::default());
-        (id.clone(), Arc::new(Line { id, endpoints: Endpoints::of(target), status, deep, qr }))
+        (
+            id.clone(),
+            Arc::new(Line { id, endpoints: Endpoints::of(target), status, deep, qr, reading: Reading::default() }),
+        )
     };
     targets.into_iter().map(line).collect()
 }

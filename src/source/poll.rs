@@ -11,9 +11,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::endpoints::Token;
+use super::history::EVERY;
 use super::{Clock, Endpoints};
 use crate::config::Unreadable;
 use crate::dialect::{Heard, Pace};
+use crate::engine::moment::Moment;
 use crate::engine::sample::{Failure, Sample};
 use crate::engine::watchdog::Ask;
 use crate::http::{Http, NoReply, Unread, read_capped};
@@ -79,6 +81,44 @@ impl Poller {
             Err(_elapsed) => Reply::Failed(Failure::Timeout),
         };
         Ok(target.dialect.read(ask, endpoints.route(), now.wall, now.since(asked), heard.as_heard()))
+    }
+}
+
+/// What a list of what happened brought.
+#[derive(Debug)]
+pub(super) enum Past {
+    /// Its rows by their numbers, the earliest first.
+    Rows(Vec<(u64, String)>),
+    /// The gateway is asked too often.
+    Throttled(Sample),
+    /// It was not heard, which says nothing: whoever does not answer is told by the polls.
+    Unheard,
+}
+
+impl Poller {
+    /// Asks for the list of what happened to the session.
+    pub(super) async fn past(&self, endpoints: &Endpoints) -> Past {
+        let (Some(url), Ok(headers)) = (endpoints.history(), headers(endpoints.token()).await) else {
+            return Past::Unheard;
+        };
+        let target = endpoints.target();
+        let call = hear(&self.http, url, &headers, target.body_bytes_max);
+        let Ok(Ok(reply)) = timeout(target.timeout.min(EVERY), call).await else { return Past::Unheard };
+        match &reply {
+            Reply::Came { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
+                let (now, heard) = ((self.clock)().wall, reply.as_heard());
+                Past::Throttled(target.dialect.read(Ask::Status, endpoints.route(), now, Duration::ZERO, heard))
+            }
+            Reply::Came { status, body, .. } if status.is_success() => {
+                target.dialect.read_history(body).map_or(Past::Unheard, Past::Rows)
+            }
+            Reply::Came { .. } | Reply::Failed(_) => Past::Unheard,
+        }
+    }
+
+    /// Returns the present moment.
+    pub(super) fn now(&self) -> Moment {
+        (self.clock)()
     }
 }
 

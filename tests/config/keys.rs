@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 20] = [
     "",
     "server",
     "store",
@@ -22,6 +22,8 @@ const SECTIONS: [&str; 18] = [
     "target.shop.remedy",
     "target.shop.remedy.restart.exec",
     "target.shop.remedy.reconnect.http",
+    "target.shop.remedy.reconnect.wasender",
+    "target.shop.remedy.reset.wasender-backend",
     "target.shop.remedy.reconnect.http.poll",
     "notify.ops",
 ];
@@ -40,7 +42,8 @@ fn the_commented_file_names_every_key() {
         }
     }
     // The hook itself may be of each form; one example of each is enough, and was looked at above.
-    for key in known_in("target.shop.remedy.reset").iter().filter(|key| !["exec", "http"].contains(&key.as_str())) {
+    let forms = ["exec", "http", "docker", "wasender", "wasender-backend"];
+    for key in known_in("target.shop.remedy.reset").iter().filter(|key| !forms.contains(&key.as_str())) {
         assert!(names(&text, "target.shop.remedy.reset", key), "{key}");
         known += 1;
     }

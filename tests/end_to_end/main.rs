@@ -5,10 +5,21 @@
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]
 
+mod adoption;
 mod commands;
 mod crash;
 mod daemon;
 mod docker;
+#[path = "../remedy/doubles.rs"]
+#[expect(
+    dead_code,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the hooks' own tests need more of it; a test's helper that fails fails its test"
+)]
+mod doubles;
 mod full_disk;
 mod gateway;
 mod scenes;

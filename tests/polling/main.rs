@@ -12,6 +12,7 @@ mod answers;
 mod environment;
 mod failures;
 mod fleet;
+mod history;
 mod server;
 mod tls;
 mod token;

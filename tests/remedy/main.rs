@@ -11,12 +11,15 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a test measures on its own clock")]
 
+mod doubles;
 mod exec;
 mod http;
 mod orders;
 mod orphan;
 mod tls;
 mod vault;
+mod wasender;
+mod wasender_backend;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,7 +53,11 @@ struct Bench {
 
 impl Bench {
     fn new(hook: Hook) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), hook)
+    }
+
+    /// The same, in a folder that holds something already.
+    fn within(folder: tempfile::TempDir, hook: Hook) -> Self {
         let state_dir = Some(folder.path().join("runs"));
         let (remedies, answers) = remedies(hook, state_dir);
         Self { remedies, answers, folder }

@@ -1,0 +1,150 @@
+//! Sessions that took the place of others by our own doing: remembered beside the ledger, and applied to whoever asks for the old one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Settings, Target};
+use crate::engine::TargetId;
+use crate::remedy::Adopted;
+
+/// Most that are remembered; beyond it the oldest go.
+const ADOPTED_MAX: usize = 1024;
+/// Longest file, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What took whose place, the oldest first.
+#[derive(Debug)]
+pub(super) struct Adoptions {
+    file: PathBuf,
+    all: Vec<Adopted>,
+}
+
+impl Adoptions {
+    /// Reads what an earlier watchdog wrote down. A file that cannot be read is told, and counts as empty.
+    pub(super) fn open(settings: &Settings) -> Self {
+        let mut name = settings.store.path.clone().into_os_string();
+        name.push(".adopted.json");
+        let file = PathBuf::from(name);
+        let all = read(&file).unwrap_or_else(|error| {
+            tracing::error!(%error, file = %file.display(), "which sessions took the place of others cannot be read");
+            Vec::new()
+        });
+        Self { file, all }
+    }
+
+    /// Remembers one; durable when it returns.
+    pub(super) fn add(&mut self, adopted: Adopted) {
+        if self.all.last() == Some(&adopted) {
+            return;
+        }
+        self.all.retain(|other| (&other.vendor, &other.old) != (&adopted.vendor, &adopted.old));
+        self.all.push(adopted);
+        let surplus = self.all.len().saturating_sub(ADOPTED_MAX);
+        self.all.drain(..surplus);
+        if let Err(error) = write(&self.file, &self.all) {
+            tracing::error!(%error, file = %self.file.display(), "a session that took the place of another one cannot be written down");
+        }
+    }
+
+    /// Gives every target that asks for a session that is gone the one that took its place.
+    pub(super) fn apply(&self, targets: &BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, Arc<Target>> {
+        let apply = |(id, target): (&TargetId, &Arc<Target>)| {
+            let mut target = Arc::clone(target);
+            // In their order: one that was adopted may have been replaced since.
+            for Adopted { vendor, old, new } in &self.all {
+                if let Some(changed) = target.with_session(vendor, old, new) {
+                    tracing::info!(target = %id, old, new, "asks for the session that took the place of the old one");
+                    target = Arc::new(changed);
+                }
+            }
+            (id.clone(), target)
+        };
+        targets.iter().map(apply).collect()
+    }
+}
+
+fn read(file: &Path) -> io::Result<Vec<Adopted>> {
+    let mut text = String::new();
+    match File::open(file) {
+        Ok(file) => file.take(FILE_BYTES_MAX).read_to_string(&mut text)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(serde_json::from_str(&text)?)
+}
+
+fn write(file: &Path, all: &[Adopted]) -> io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let fresh = PathBuf::from(name);
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).open(&fresh)?;
+    out.write_all(&serde_json::to_vec_pretty(all)?)?;
+    out.sync_all()?;
+    fs::rename(&fresh, file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const VENDOR: &str = "https://www.wasenderapi.com/api";
+
+    fn settings(folder: &Path, session: u32) -> Settings {
+        let text = format!(
+            "store.path = \"ledger.db\"\n[target.shop]\ndialect = \"wasender\"\nsession = {session}\n[target.other]\n\
+             dialect = \"wasender\"\nsession = 7\n"
+        );
+        config::parse(&text, "f", folder, &BTreeMap::new()).unwrap()
+    }
+
+    fn adopted(old: u32, new: u32) -> Adopted {
+        Adopted { vendor: VENDOR.to_owned(), old: old.to_string(), new: new.to_string() }
+    }
+
+    fn sessions(adoptions: &Adoptions, settings: &Settings) -> Vec<String> {
+        adoptions.apply(&settings.targets).values().map(|target| target.session.clone().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_adopted_outlives_the_watchdog() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), 16548);
+        let mut adoptions = Adoptions::open(&settings);
+        assert_eq!(sessions(&adoptions, &settings), ["7", "16548"]);
+        adoptions.add(adopted(16548, 16549));
+        adoptions.add(adopted(16548, 16549));
+        assert_eq!(sessions(&adoptions, &settings), ["7", "16549"]);
+        adoptions.add(adopted(16549, 16550));
+        let again = Adoptions::open(&settings);
+        assert_eq!(again.all, [adopted(16548, 16549), adopted(16549, 16550)]);
+        assert_eq!(sessions(&again, &settings), ["7", "16550"]);
+    }
+
+    #[test]
+    fn it_counts_as_long_as_the_old_session_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut adoptions = Adoptions::open(&settings(folder.path(), 16548));
+        adoptions.add(adopted(16548, 16549));
+        assert_eq!(sessions(&adoptions, &settings(folder.path(), 16549)), ["7", "16549"]);
+        assert_eq!(sessions(&adoptions, &settings(folder.path(), 20_000)), ["7", "20000"]);
+    }
+
+    #[test]
+    fn the_oldest_go_and_a_broken_file_counts_as_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), 16548);
+        let mut adoptions = Adoptions::open(&settings);
+        adoptions.all = (0..1024).map(|number| adopted(number, number + 10_000)).collect();
+        adoptions.add(adopted(16548, 16549));
+        let again = Adoptions::open(&settings);
+        assert_eq!((again.all.len(), again.all.last()), (ADOPTED_MAX, Some(&adopted(16548, 16549))));
+        fs::write(folder.path().join("ledger.db.adopted.json"), "{").unwrap();
+        assert!(Adoptions::open(&settings).all.is_empty());
+    }
+}
