@@ -27,6 +27,7 @@ mod secret;
 mod section;
 mod settings;
 mod single;
+mod sqlite;
 mod target;
 pub mod template;
 mod twins;
@@ -48,6 +49,7 @@ pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, R
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::Unreadable;
 pub use self::single::{Single, SingleKind, single};
+pub use self::sqlite::{SqliteCall, SqliteDeed, UserKey};
 pub use self::twins::PREFIX;
 use crate::dialect::Dialect;
 use crate::engine::ladder::Remedy;

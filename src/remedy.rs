@@ -13,6 +13,8 @@ mod process;
 mod record;
 mod run;
 mod runs;
+mod sqlite;
+pub mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -274,7 +274,7 @@ fn calls(hook: &Hook) -> impl Iterator<Item = &Call> {
 fn ca_file(call: &Call) -> Option<&PathBuf> {
     match call {
         Call::Http(call) => call.ca_file.as_ref(),
-        Call::Exec(_) | Call::Docker(_) => None,
+        Call::Exec(_) | Call::Docker(_) | Call::Sqlite(_) => None,
     }
 }
 
