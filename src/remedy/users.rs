@@ -209,9 +209,9 @@ impl Users {
     }
 
     /// Makes one change and takes it back where it fails.
-    fn change<T>(&mut self, make: impl FnOnce(&Transaction<'_>) -> Result<T, UsersError>) -> Result<T, UsersError> {
+    fn change<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, UsersError>) -> Result<T, UsersError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let made = make(&transaction)?;
+        let made = work(&transaction)?;
         match transaction.commit().map_err(UsersError::from) {
             Ok(()) => Ok(made),
             Err(UsersError::Failed(why)) => Err(UsersError::Unclear(why)),

@@ -15,6 +15,7 @@ mod exec;
 mod http;
 mod orders;
 mod orphan;
+mod sqlite;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ struct Bench {
     answers: mpsc::Receiver<Answer>,
     /// The folder of run files, and whatever a test's program writes.
     folder: tempfile::TempDir,
+    /// Another folder of the test, which ends with it.
+    extra: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -52,7 +55,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let state_dir = Some(folder.path().join("runs"));
         let (remedies, answers) = remedies(hook, state_dir);
-        Self { remedies, answers, folder }
+        Self { remedies, answers, folder, extra: None }
     }
 
     /// A hook of one step that runs this program.
