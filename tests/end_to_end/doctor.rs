@@ -167,7 +167,9 @@ fn everything_that_is_wrong_is_named_with_advice() {
         { "Id": "cccc", "Names": ["/wa-older"], "State": "exited" },
     ]);
     let gateway = serve(vec![("/health", 200, "{}".to_owned())]);
-    let twin = format!("[target.twin]\ndialect = \"whatsapp-service\"\nurl = \"http://{gateway}\"\n");
+    let twin = format!(
+        "[target.twin]\ndialect = \"whatsapp-service\"\nurl = \"http://{gateway}\"\nstatus_path = \"/health\"\n"
+    );
     let config = config(gateway, serve(docker(&ill, &listed))) + &twin;
     let found = examine(folder.path(), &config, serve(daemon("daily", true)), &["--format", "json"]);
     assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));

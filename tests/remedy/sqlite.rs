@@ -125,6 +125,8 @@ impl Writer {
             while !is_over.load(Ordering::Relaxed) {
                 database.execute("INSERT INTO messages (user_id, body) VALUES (1, 'hello')", []).unwrap();
                 written += 1;
+                // Locks are not handed out in turn: one who never lets go would keep everybody else out.
+                std::thread::sleep(Duration::from_millis(2));
             }
             written
         };

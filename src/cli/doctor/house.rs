@@ -19,12 +19,11 @@ pub(super) fn lines(patient: &Patient<'_>) -> Vec<Line> {
 fn twins(patient: &Patient<'_>) -> Line {
     const CHECK: &str = "configured once";
     let mine = &patient.target;
-    let same = patient.settings.targets.values().filter(|other| {
-        other.id != mine.id
-            && other.url == mine.url
-            && other.session == mine.session
-            && other.status_path == mine.status_path
-    });
+    let same = patient
+        .settings
+        .targets
+        .values()
+        .filter(|other| other.id != mine.id && other.url == mine.url && other.session == mine.session);
     let names: Vec<&str> = same.map(|other| other.id.as_str()).collect();
     if names.is_empty() {
         return Line::well(CHECK, "no other target asks the same session");
