@@ -6,12 +6,14 @@ mod api;
 mod check;
 mod demo;
 mod dialects;
+mod doctor;
 mod health;
 mod history;
 mod operate;
 mod print;
 mod probe;
 mod replay;
+mod reset_all_users;
 mod run;
 mod site;
 mod watch;
@@ -69,6 +71,7 @@ const EXAMPLES: &str = "Examples:
   wa-watchdog run --service http://whatsapp-service:3001       watch one self-hosted session, no file needed
   wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
   wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
+  wa-watchdog doctor shop                                      look at all that can be wrong around one session
   wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
   wa-watchdog explain shop                                     what is believed, why, what was done, and what waits for you
   wa-watchdog pause --all --reason deploy --for 30min          let it watch and do nothing for a while
@@ -80,6 +83,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Probe(probe::Args),
+    Doctor(doctor::Args),
     Status(watch::StatusArgs),
     Explain(watch::ExplainArgs),
     History(history::Args),
@@ -91,6 +95,7 @@ enum Command {
     Restart(operate::RestartArgs),
     Reset(operate::ResetArgs),
     Restore(operate::RestoreArgs),
+    ResetAllUsers(reset_all_users::Args),
     Replay(replay::Args),
     Dialects(dialects::Args),
     Demo(demo::Args),
@@ -130,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args, env),
         Command::Check(args) => check::run(&args, &env),
         Command::Probe(args) => probe::run(&args, &env),
+        Command::Doctor(args) => doctor::run(&args, &env),
         Command::Status(args) => watch::status(&args),
         Command::Explain(args) => watch::explain(&args),
         Command::History(args) => history::run(&args, &env),
@@ -141,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Restart(args) => operate::restart(&args, &env),
         Command::Reset(args) => operate::reset(&args, &env),
         Command::Restore(args) => operate::restore(&args, &env),
+        Command::ResetAllUsers(args) => reset_all_users::run(&args),
         Command::Replay(args) => replay::run(&args, &env),
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),

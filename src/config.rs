@@ -28,6 +28,7 @@ mod secret;
 mod section;
 mod settings;
 mod single;
+mod sqlite;
 mod target;
 pub mod template;
 mod twins;
@@ -51,6 +52,7 @@ pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, R
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::{Unreadable, is_phone};
 pub use self::single::{Single, SingleKind, single};
+pub use self::sqlite::{SqliteCall, SqliteDeed, UserKey};
 pub use self::twins::PREFIX;
 pub use self::wasender::{WasenderAt, WasenderCall, WasenderDeed};
 pub use self::wasender_backend::{BackendAt, BackendCall, BackendDeed, Proof};

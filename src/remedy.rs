@@ -15,7 +15,9 @@ mod process;
 mod record;
 mod run;
 mod runs;
+mod sqlite;
 mod sweep;
+pub mod users;
 pub mod vault;
 mod wasender;
 mod wasender_backend;
@@ -227,7 +229,7 @@ impl HardStops {
     fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
         let stops = |call: &Call| match call {
             Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
-            Call::Exec(_) | Call::Http(_) | Call::Wasender(_) | Call::WasenderBackend(_) => false,
+            Call::Exec(_) | Call::Http(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => false,
         };
         let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

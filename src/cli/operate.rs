@@ -356,7 +356,7 @@ fn server(file: &Path, env: &Env) -> Result<config::Server, Misuse> {
 }
 
 /// Writes the URL of a listener, as this machine reaches it.
-fn reachable(listen: SocketAddr) -> String {
+pub(super) fn reachable(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -60,9 +60,12 @@ impl Swap<'_> {
                 let at = super::BackendAt { session, ..call.at.clone() };
                 Call::WasenderBackend(Box::new(BackendCall { at, ..call.as_ref().clone() }))
             }
-            Call::Exec(_) | Call::Http(_) | Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) => {
-                call.clone()
-            }
+            Call::Exec(_)
+            | Call::Http(_)
+            | Call::Docker(_)
+            | Call::Sqlite(_)
+            | Call::Wasender(_)
+            | Call::WasenderBackend(_) => call.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::section::{Item, Section};
-use super::{Call, HookStep, Secret, docker, wasender, wasender_backend};
+use super::{Call, HookStep, Secret, docker, sqlite, wasender, wasender_backend};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::Resume;
 
@@ -10,8 +10,12 @@ use crate::engine::plan::Resume;
 type Read = fn(Item, &mut Scope<'_>, &Asked<'_>) -> Option<BuiltIn>;
 
 /// The kinds, by the name of their section.
-const KINDS: [(&str, Read); 3] =
-    [("docker", docker::read), ("wasender", wasender::read), ("wasender-backend", wasender_backend::read)];
+const KINDS: [(&str, Read); 4] = [
+    ("docker", docker::read),
+    ("wasender", wasender::read),
+    ("wasender-backend", wasender_backend::read),
+    ("sqlite", sqlite::read),
+];
 
 /// What a hook is wanted for.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use super::section::{Item, Section};
 use super::{Call, Exec, HttpCall, built_in, exec, http_call};
 
 /// Ways to carry out a remedy that a person may look for.
-const LATER: [&str; 3] = ["coolify", "kubernetes", "sqlite"];
+const LATER: [&str; 2] = ["coolify", "kubernetes"];
 
 /// How often a program is tried at most that asks for another try, or may be tried again.
 const EXEC_TRIES: u32 = 4;
@@ -62,6 +62,7 @@ pub(super) fn one_try(call: &Call) -> Duration {
         Call::Docker(call) => call.timeout,
         Call::Wasender(call) => call.timeout,
         Call::WasenderBackend(call) => call.timeout,
+        Call::Sqlite(call) => call.timeout,
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn takes(call: &Call) -> Duration {
         Call::Docker(call) => call.timeout,
         Call::Wasender(call) => call.timeout,
         Call::WasenderBackend(call) => call.timeout,
+        Call::Sqlite(call) => call.timeout,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BackendCall, DockerCall, Secret, WasenderCall};
+use super::{BackendCall, DockerCall, Secret, SqliteCall, WasenderCall};
 
 /// The hook of one remedy of one target. Its steps stand in the same order as in the engine's plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,8 @@ pub enum Call {
     Wasender(Box<WasenderCall>),
     /// Of a backend that keeps a session there.
     WasenderBackend(Box<BackendCall>),
+    /// Of the database of a backend.
+    Sqlite(Box<SqliteCall>),
 }
 
 /// A program.

@@ -45,6 +45,7 @@ fn of_call(call: &Call) -> Json {
         Call::Docker(call) => json!(format!("{call:?}")),
         Call::Wasender(call) => json!(format!("{call:?}")),
         Call::WasenderBackend(call) => json!(format!("{call:?}")),
+        Call::Sqlite(call) => json!(format!("{call:?}")),
     }
 }
 

@@ -269,7 +269,7 @@ fn answer_text(heard: &Heard) -> Option<String> {
 fn ca_file(call: &Call) -> Option<&PathBuf> {
     match call {
         Call::Http(call) => call.ca_file.as_ref(),
-        Call::Exec(_) | Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) => None,
+        Call::Exec(_) | Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => None,
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Clock, docker, wasender, wasender_backend};
+use super::{Clock, docker, sqlite, wasender, wasender_backend};
 use crate::config::{Call, DockerCall, Hook, Target};
 use crate::engine::ladder::Remedy;
 use crate::http::Http;
@@ -53,6 +53,7 @@ async fn look_at(hook: &Hook, http: &Http, clock: &Clock) -> Vec<Seen> {
             Call::Http(call) => Some(look_at_url(&call.url).await),
             Call::Wasender(call) => Some(wasender::preflight(call, http, clock, until(WITHIN)).await),
             Call::WasenderBackend(call) => Some(wasender_backend::preflight(call, http, clock, until(WITHIN)).await),
+            Call::Sqlite(call) => Some(sqlite::preflight(call).await),
             Call::Docker(call) => {
                 docker.push(call);
                 None

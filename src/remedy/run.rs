@@ -9,7 +9,7 @@ use super::brief::Brief;
 use super::call::Clients;
 use super::end::CallEnd;
 use super::runs::{RunFile, Runs};
-use super::{Adopted, Clock, HardStops, Off, call, docker, exec, wasender, wasender_backend};
+use super::{Adopted, Clock, HardStops, Off, call, docker, exec, sqlite, wasender, wasender_backend};
 use crate::config::{Call, Hook, Target};
 use crate::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
 use crate::http::message::until as deadline_in;
@@ -87,6 +87,7 @@ impl Desk {
             (Call::Docker(docker), _) => docker::call(docker, act, brief, self, until).await,
             (Call::Wasender(call), _) => wasender::call(call, self, until).await,
             (Call::WasenderBackend(call), _) => wasender_backend::call(call, brief, self, until).await,
+            (Call::Sqlite(sqlite), _) => sqlite::call(sqlite, act, brief, self, until).await,
         }
     }
 }

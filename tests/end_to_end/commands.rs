@@ -21,6 +21,8 @@ fn every_command_explains_itself_with_an_example() {
         "reconnect",
         "restart",
         "reset",
+        "reset-all-users",
+        "doctor",
         "replay",
         "dialects",
         "demo",

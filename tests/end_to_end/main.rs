@@ -1,6 +1,8 @@
 //! The real binary against real sockets on loopback.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]
@@ -10,6 +12,7 @@ mod commands;
 mod crash;
 mod daemon;
 mod docker;
+mod doctor;
 #[path = "../remedy/doubles.rs"]
 #[expect(
     dead_code,
@@ -22,6 +25,7 @@ mod docker;
 mod doubles;
 mod full_disk;
 mod gateway;
+mod reset_all_users;
 mod scenes;
 
 use std::io::{Read, Write};

@@ -16,6 +16,7 @@ mod exec;
 mod http;
 mod orders;
 mod orphan;
+mod sqlite;
 mod tls;
 mod vault;
 mod wasender;
@@ -49,6 +50,8 @@ struct Bench {
     answers: mpsc::Receiver<Answer>,
     /// The folder of run files, and whatever a test's program writes.
     folder: tempfile::TempDir,
+    /// Another folder of the test, which ends with it.
+    extra: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -60,7 +63,7 @@ impl Bench {
     fn within(folder: tempfile::TempDir, hook: Hook) -> Self {
         let state_dir = Some(folder.path().join("runs"));
         let (remedies, answers) = remedies(hook, state_dir);
-        Self { remedies, answers, folder }
+        Self { remedies, answers, folder, extra: None }
     }
 
     /// A hook of one step that runs this program.
