@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod site;
 mod watch;
+mod wipe;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -94,6 +95,7 @@ enum Command {
     Dialects(dialects::Args),
     Demo(demo::Args),
     Healthcheck(health::Args),
+    Wipe(wipe::Args),
 }
 
 /// What is logged when nobody says.
@@ -143,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Healthcheck(args) => health::run(&args),
+        Command::Wipe(args) => wipe::run(&args),
     };
     done.unwrap_or_else(|error| report(&error)).into()
 }

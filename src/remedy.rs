@@ -5,14 +5,19 @@
 
 mod brief;
 mod call;
+mod coolify;
 mod docker;
 mod end;
 mod exec;
+mod kubernetes;
+pub mod marker;
 mod output;
 mod process;
 mod record;
+mod rest;
 mod run;
 mod runs;
+pub mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::section::{Item, Section};
-use super::{Call, HookStep, Secret, docker};
+use super::{Call, HookStep, Secret, coolify, docker, kubernetes};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::Resume;
 
@@ -10,7 +10,8 @@ use crate::engine::plan::Resume;
 type Read = fn(Item, &mut Scope<'_>, &Asked<'_>) -> Option<BuiltIn>;
 
 /// The kinds, by the name of their section.
-const KINDS: [(&str, Read); 1] = [("docker", docker::read)];
+const KINDS: [(&str, Read); 3] =
+    [("docker", docker::read), ("coolify", coolify::read), ("kubernetes", kubernetes::read)];
 
 /// What a hook is wanted for.
 #[derive(Clone, Copy, Debug)]

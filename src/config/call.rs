@@ -8,7 +8,7 @@ use super::section::{Item, Section};
 use super::{Call, Exec, HttpCall, built_in, exec, http_call};
 
 /// Ways to carry out a remedy that a person may look for.
-const LATER: [&str; 5] = ["coolify", "kubernetes", "wasender", "wasender-backend", "sqlite"];
+const LATER: [&str; 3] = ["wasender", "wasender-backend", "sqlite"];
 
 /// How often a program is tried at most that asks for another try, or may be tried again.
 const EXEC_TRIES: u32 = 4;
@@ -60,6 +60,8 @@ pub(super) fn one_try(call: &Call) -> Duration {
         Call::Exec(Exec { timeout, kill_grace, .. }) => timeout.saturating_add(*kill_grace),
         Call::Http(call) => call.timeout.saturating_add(polled(call)),
         Call::Docker(call) => call.timeout,
+        Call::Coolify(call) => call.timeout,
+        Call::Kubernetes(call) => call.timeout,
     }
 }
 
@@ -75,6 +77,8 @@ pub(super) fn takes(call: &Call) -> Duration {
             call.timeout.saturating_mul(tries).saturating_add(waits.0).saturating_add(polled(call))
         }
         Call::Docker(call) => call.timeout,
+        Call::Coolify(call) => call.timeout,
+        Call::Kubernetes(call) => call.timeout,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{DockerCall, Secret};
+use super::{CoolifyCall, DockerCall, KubernetesCall, Secret};
 
 /// The hook of one remedy of one target. Its steps stand in the same order as in the engine's plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,10 @@ pub enum Call {
     Http(Box<HttpCall>),
     /// Of a Docker daemon.
     Docker(Box<DockerCall>),
+    /// Of a Coolify.
+    Coolify(Box<CoolifyCall>),
+    /// Of a Kubernetes API.
+    Kubernetes(Box<KubernetesCall>),
 }
 
 /// A program.

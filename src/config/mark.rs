@@ -43,6 +43,8 @@ fn of_call(call: &Call) -> Json {
         Call::Http(call) => of_http(call),
         // Plain data of ours: everything it says counts, and secrets show as the names of their files.
         Call::Docker(call) => json!(format!("{call:?}")),
+        Call::Coolify(call) => json!(format!("{call:?}")),
+        Call::Kubernetes(call) => json!(format!("{call:?}")),
     }
 }
 

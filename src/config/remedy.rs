@@ -257,7 +257,7 @@ fn resume(calls: &HookStep) -> Resume {
         Call::Exec(exec) => exec.idempotent,
         Call::Http(call) => !call.retry.only_unsent,
         // Says so itself.
-        Call::Docker(_) => false,
+        Call::Docker(_) | Call::Coolify(_) | Call::Kubernetes(_) => false,
     };
     match (can_repeat, &calls.check) {
         (true, _) => Resume::Again,

@@ -9,7 +9,7 @@ use super::brief::Brief;
 use super::call::Clients;
 use super::end::CallEnd;
 use super::runs::{RunFile, Runs};
-use super::{Clock, Off, call, docker, exec};
+use super::{Clock, Off, call, coolify, docker, exec, kubernetes};
 use crate::config::{Call, Hook, Target};
 use crate::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
 use crate::http::message::until as deadline_in;
@@ -84,6 +84,8 @@ impl Desk {
             (Call::Exec(_), None) => CallEnd::failed("it has no run file, so nothing was begun"),
             (Call::Http(http), _) => call::call(http, act, brief, &self.clients, &self.clock, until).await,
             (Call::Docker(docker), _) => docker::call(docker, act, brief, self, until).await,
+            (Call::Coolify(coolify), _) => coolify::call(coolify, act, brief, self, until).await,
+            (Call::Kubernetes(kubernetes), _) => kubernetes::call(kubernetes, act, brief, self, until).await,
         }
     }
 }
