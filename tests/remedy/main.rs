@@ -11,7 +11,9 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a test measures on its own clock")]
 
+mod coolify;
 mod exec;
+mod fake;
 mod http;
 mod orders;
 mod orphan;
