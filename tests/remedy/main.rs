@@ -15,6 +15,7 @@ mod coolify;
 mod exec;
 mod fake;
 mod http;
+mod kubernetes;
 mod orders;
 mod orphan;
 mod tls;
