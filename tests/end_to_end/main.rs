@@ -11,6 +11,7 @@ mod daemon;
 mod full_disk;
 mod gateway;
 mod scenes;
+mod wipe;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

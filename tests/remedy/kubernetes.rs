@@ -289,7 +289,8 @@ async fn the_same_run_never_deletes_the_successor() {
     assert_end(&act(&mut bench, DELETED, Act::Check).await, StepOutcome::Done, "");
     done(&mut bench, DELETED).await;
     assert_eq!(scene.uids(), ["uid-2"]);
-    let uids: Vec<Value> = scene.orders("DELETE").into_iter().map(|asked| asked.body["preconditions"].clone()).collect();
+    let uids: Vec<Value> =
+        scene.orders("DELETE").into_iter().map(|asked| asked.body["preconditions"].clone()).collect();
     assert_eq!(uids, [json!({ "uid": "uid-1" }), json!({ "uid": "uid-1" })], "the second one is answered 409");
 }
 
@@ -448,7 +449,12 @@ async fn a_refusal_names_what_the_role_lacks() {
         ("PATCH", forbidden(), KubernetesDeed::Rollout, "lacks the verb patch on statefulsets"),
         ("GET /apis", status(401, "Unauthorized", "Unauthorized"), DELETE, "does not know the token"),
         ("GET /apis", missing(), DELETE, "there is no statefulset wa in the namespace shop"),
-        ("PATCH", status(422, "Invalid", "bad"), KubernetesDeed::Rollout, "to patch statefulsets was answered 422: bad"),
+        (
+            "PATCH",
+            status(422, "Invalid", "bad"),
+            KubernetesDeed::Rollout,
+            "to patch statefulsets was answered 422: bad",
+        ),
     ] {
         let scene = Scene::stateful_set(World::stateful_set().first(line, reply));
         assert_end(&scene.ended(deed).await, StepOutcome::Unmet, note);
@@ -463,8 +469,7 @@ async fn what_passes_is_asked_again_and_the_token_read_anew() {
     done(&mut bench, ROLLED_OUT).await;
     fs::write(scene.folder.path().join("token"), "the-second-token").unwrap();
     done(&mut bench, READY).await;
-    let tokens: Vec<String> =
-        scene.fake.heard().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    let tokens: Vec<String> = scene.fake.heard().iter().map(|asked| asked.header("authorization").to_owned()).collect();
     assert_eq!(tokens.first().unwrap(), "Bearer the-first-token");
     assert_eq!(tokens.last().unwrap(), "Bearer the-second-token");
 }
