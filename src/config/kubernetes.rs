@@ -76,7 +76,7 @@ pub enum Namespace {
 pub enum Workload {
     /// A Deployment; its strategy must be Recreate.
     Deployment,
-    /// A StatefulSet.
+    /// A `StatefulSet`.
     StatefulSet,
 }
 
@@ -148,7 +148,10 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>, asked: &Asked<'_>) -> Opti
     let mut section = item.section(scope.report)?;
     let api = section.take("api").map_or(Some(API_DEFAULT.to_owned()), |item| api(&item, scope.report));
     let token = token(&mut section, scope);
-    let ca_file = ca_file(&mut section, scope, api.as_deref());
+    let ca_file = match section.take("ca_file") {
+        Some(item) => http_call::ca_file(&item, scope).map(Some),
+        None => Some(usual_ca_file(api.as_deref())),
+    };
     let report = &mut *scope.report;
     let namespace = namespace(&mut section, report);
     let hint = "write which, as in workload = \"statefulset/whatsapp-service\"";
@@ -240,12 +243,9 @@ fn token(section: &mut Section, scope: &mut Scope<'_>) -> Option<Secret> {
     secret::take(section, scope, &secret::TOKEN)
 }
 
-fn ca_file(section: &mut Section, scope: &mut Scope<'_>, api: Option<&str>) -> Option<Option<PathBuf>> {
-    match section.take("ca_file") {
-        Some(item) => http_call::ca_file(&item, scope).map(Some),
-        None if api.is_some_and(|api| api.starts_with("http://")) => Some(None),
-        None => Some(Some(Path::new(ACCOUNT_DIR).join("ca.crt"))),
-    }
+fn usual_ca_file(api: Option<&str>) -> Option<PathBuf> {
+    let is_plain = api.is_some_and(|api| api.starts_with("http://"));
+    (!is_plain).then(|| Path::new(ACCOUNT_DIR).join("ca.crt"))
 }
 
 fn namespace(section: &mut Section, report: &mut Report) -> Option<Namespace> {

@@ -83,11 +83,11 @@ fn serve(mut stream: TcpStream, heard: &Mutex<Vec<Asked>>, answers: &Mutex<Answe
         Reply::Nothing => return,
     };
     let length = body.len();
-    let head = format!(
+    let start = format!(
         "HTTP/1.1 {status} X\r\n{header}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     // Whoever asked may have given up meanwhile: that is its right.
-    drop(stream.write_all([head, body].concat().as_bytes()));
+    drop(stream.write_all([start, body].concat().as_bytes()));
 }
 
 fn read(stream: &TcpStream) -> Option<Asked> {

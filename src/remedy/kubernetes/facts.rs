@@ -20,7 +20,7 @@ pub(super) fn is_ending(pod: &Value) -> bool {
     pod.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null())
 }
 
-/// Tells whether a pod is a StatefulSet's own.
+/// Tells whether a pod is the own one of a `StatefulSet`.
 pub(super) fn is_owned_by(pod: &Value, name: &str) -> bool {
     let is_it = |owner: &Value| text(owner, "/kind") == "StatefulSet" && text(owner, "/name") == name;
     list(pod, "/metadata/ownerReferences").iter().any(is_it)
