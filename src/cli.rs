@@ -17,6 +17,7 @@ mod reset_all_users;
 mod run;
 mod site;
 mod watch;
+mod wipe;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -100,6 +101,7 @@ enum Command {
     Dialects(dialects::Args),
     Demo(demo::Args),
     Healthcheck(health::Args),
+    Wipe(wipe::Args),
 }
 
 /// What is logged when nobody says.
@@ -152,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Healthcheck(args) => health::run(&args),
+        Command::Wipe(args) => wipe::run(&args),
     };
     done.unwrap_or_else(|error| report(&error)).into()
 }

@@ -6,6 +6,7 @@
 mod adopt;
 mod built_in;
 mod call;
+mod coolify;
 mod dialects;
 mod docker;
 mod exec;
@@ -13,6 +14,7 @@ mod fleet;
 mod hook;
 mod http_call;
 mod json;
+mod kubernetes;
 mod mark;
 mod mode;
 mod nearest;
@@ -47,8 +49,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::coolify::{CoolifyAt, CoolifyCall, CoolifyDeed, CoolifyResource};
 pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
+pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::secret::{Unreadable, is_phone};
 pub use self::single::{Single, SingleKind, single};

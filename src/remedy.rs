@@ -6,13 +6,17 @@
 mod bearer;
 mod brief;
 mod call;
+mod coolify;
 mod docker;
 mod end;
 mod exec;
+mod kubernetes;
+pub mod marker;
 mod output;
 mod preflight;
 mod process;
 mod record;
+mod rest;
 mod run;
 mod runs;
 mod sqlite;
@@ -229,7 +233,13 @@ impl HardStops {
     fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
         let stops = |call: &Call| match call {
             Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
-            Call::Exec(_) | Call::Http(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => false,
+            Call::Exec(_)
+            | Call::Http(_)
+            | Call::Wasender(_)
+            | Call::WasenderBackend(_)
+            | Call::Sqlite(_)
+            | Call::Coolify(_)
+            | Call::Kubernetes(_) => false,
         };
         let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,6 +28,8 @@ mod keys;
 mod modes;
 #[path = "config/notify.rs"]
 mod notify;
+#[path = "config/platforms.rs"]
+mod platforms;
 #[path = "config/wasender.rs"]
 mod wasender;
 

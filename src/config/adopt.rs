@@ -64,6 +64,8 @@ impl Swap<'_> {
             | Call::Http(_)
             | Call::Docker(_)
             | Call::Sqlite(_)
+            | Call::Coolify(_)
+            | Call::Kubernetes(_)
             | Call::Wasender(_)
             | Call::WasenderBackend(_) => call.clone(),
         }

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::section::{Item, Section};
-use super::{Call, HookStep, Secret, docker, sqlite, wasender, wasender_backend};
+use super::{Call, HookStep, Secret, coolify, docker, kubernetes, sqlite, wasender, wasender_backend};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::Resume;
 
@@ -10,8 +10,10 @@ use crate::engine::plan::Resume;
 type Read = fn(Item, &mut Scope<'_>, &Asked<'_>) -> Option<BuiltIn>;
 
 /// The kinds, by the name of their section.
-const KINDS: [(&str, Read); 4] = [
+const KINDS: [(&str, Read); 6] = [
     ("docker", docker::read),
+    ("coolify", coolify::read),
+    ("kubernetes", kubernetes::read),
     ("wasender", wasender::read),
     ("wasender-backend", wasender_backend::read),
     ("sqlite", sqlite::read),
@@ -88,6 +90,11 @@ pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>, asked: &Asked<'
         }
     }
     Some(read(item, scope, asked).ok_or(Noted))
+}
+
+/// Tells whether a section has one of the kinds.
+pub(super) fn is_any_in(section: &Section) -> bool {
+    KINDS.iter().any(|(name, _)| section.peek(name).is_some())
 }
 
 /// Tells whether a name is that of a kind.

@@ -7,9 +7,6 @@ use super::scope::Scope;
 use super::section::{Item, Section};
 use super::{Call, Exec, HttpCall, built_in, exec, http_call};
 
-/// Ways to carry out a remedy that a person may look for.
-const LATER: [&str; 2] = ["coolify", "kubernetes"];
-
 /// How often a program is tried at most that asks for another try, or may be tried again.
 const EXEC_TRIES: u32 = 4;
 /// How long is waited before the second try of a URL; doubled before each further one.
@@ -22,8 +19,8 @@ pub(super) fn take(section: &mut Section, scope: &mut Scope<'_>) -> Option<Call>
     match (section.take("exec"), section.take("http")) {
         (Some(exec), None) => exec::read(exec, scope).map(Call::Exec),
         (None, Some(http)) => http_call::read(http, scope).map(|call| Call::Http(Box::new(call))),
-        // What is there instead is told as a key that nobody knows.
-        (None, None) if LATER.iter().any(|name| section.peek(name).is_some()) => None,
+        // What is there instead is told as a key that does not belong there.
+        (None, None) if built_in::is_any_in(section) => None,
         (None, None) => {
             let hint = "write exec = { argv = [\"/path/to/program\"] } or http = { url = \"https://…\" }";
             scope.report.refuse(&section.at, &section.key, "calls nothing", hint);
@@ -47,10 +44,8 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>) -> Option<Call> {
 /// Notes what nobody took of a section that holds calls.
 pub(super) fn finish(section: Section, report: &mut Report) {
     section.finish_with(report, |name| {
-        let later = "this version has not got this hook yet; an exec may call its client";
-        let of_its_own = "such a hook knows its steps itself: write it beside step, not in it";
-        let known = built_in::is_kind(name).then_some(of_its_own);
-        LATER.contains(&name).then_some(later).or(known).map(str::to_owned)
+        let of_its_own = "such a hook knows its steps itself: write it in the place of step, not in it";
+        built_in::is_kind(name).then(|| of_its_own.to_owned())
     });
 }
 
@@ -63,6 +58,8 @@ pub(super) fn one_try(call: &Call) -> Duration {
         Call::Wasender(call) => call.timeout,
         Call::WasenderBackend(call) => call.timeout,
         Call::Sqlite(call) => call.timeout,
+        Call::Coolify(call) => call.timeout,
+        Call::Kubernetes(call) => call.timeout,
     }
 }
 
@@ -81,6 +78,8 @@ pub(super) fn takes(call: &Call) -> Duration {
         Call::Wasender(call) => call.timeout,
         Call::WasenderBackend(call) => call.timeout,
         Call::Sqlite(call) => call.timeout,
+        Call::Coolify(call) => call.timeout,
+        Call::Kubernetes(call) => call.timeout,
     }
 }
 

@@ -143,6 +143,15 @@ pub struct Anew {
     pub grace: Duration,
 }
 
+impl Vault {
+    /// Makes one of a folder, with everything else as it is where nobody says otherwise.
+    #[must_use]
+    pub fn of(dir: PathBuf) -> Self {
+        let entries = ENTRIES_DEFAULT.map(str::to_owned).to_vec();
+        Self { dir, entries, allow_non_mount: false, keep: KEEP_DEFAULT }
+    }
+}
+
 /// Reads the section.
 pub(super) fn read(item: Item, scope: &mut Scope<'_>, asked: &Asked<'_>) -> Option<BuiltIn> {
     let report = &mut *scope.report;

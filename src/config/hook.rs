@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BackendCall, DockerCall, Secret, SqliteCall, WasenderCall};
+use super::{BackendCall, CoolifyCall, DockerCall, KubernetesCall, Secret, SqliteCall, WasenderCall};
 
 /// The hook of one remedy of one target. Its steps stand in the same order as in the engine's plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,10 @@ pub enum Call {
     WasenderBackend(Box<BackendCall>),
     /// Of the database of a backend.
     Sqlite(Box<SqliteCall>),
+    /// Of a Coolify.
+    Coolify(Box<CoolifyCall>),
+    /// Of a Kubernetes API.
+    Kubernetes(Box<KubernetesCall>),
 }
 
 /// A program.

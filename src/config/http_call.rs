@@ -128,7 +128,8 @@ fn poll(item: Item, report: &mut Report) -> Option<HttpPoll> {
     Some(poll)
 }
 
-fn ca_file(item: &Item, scope: &mut Scope<'_>) -> Option<PathBuf> {
+/// Reads the name of a file of certificates.
+pub(super) fn ca_file(item: &Item, scope: &mut Scope<'_>) -> Option<PathBuf> {
     let path = scope.base_dir.join(item.text(scope.report)?);
     let mut text = Vec::new();
     // Whatever opens a pipe waits for its writer.

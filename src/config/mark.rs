@@ -46,6 +46,8 @@ fn of_call(call: &Call) -> Json {
         Call::Wasender(call) => json!(format!("{call:?}")),
         Call::WasenderBackend(call) => json!(format!("{call:?}")),
         Call::Sqlite(call) => json!(format!("{call:?}")),
+        Call::Coolify(call) => json!(format!("{call:?}")),
+        Call::Kubernetes(call) => json!(format!("{call:?}")),
     }
 }
 

@@ -274,7 +274,12 @@ fn resume(calls: &HookStep) -> Resume {
         Call::Exec(exec) => exec.idempotent,
         Call::Http(call) => !call.retry.only_unsent,
         // Says so itself.
-        Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => false,
+        Call::Docker(_)
+        | Call::Coolify(_)
+        | Call::Kubernetes(_)
+        | Call::Wasender(_)
+        | Call::WasenderBackend(_)
+        | Call::Sqlite(_) => false,
     };
     match (can_repeat, &calls.check) {
         (true, _) => Resume::Again,

@@ -134,7 +134,8 @@ async fn headers(message: &Message<'_>, now: Wall) -> Result<HeaderMap, Undelive
     Ok(headers)
 }
 
-async fn read(secret: &Secret) -> Result<SecretString, Undelivered> {
+/// Reads a secret, within a limit of time.
+pub async fn read(secret: &Secret) -> Result<SecretString, Undelivered> {
     let secret = secret.clone();
     let reading = timeout(SECRET_TIMEOUT_MAX, spawn_blocking(move || secret.read()));
     // A thread that ended without an answer is as good as one that never answers.

@@ -52,8 +52,9 @@ impl Clients {
         &self.usual
     }
 
-    fn for_call(&self, call: &HttpCall) -> Result<&Http, &str> {
-        let Some(file) = &call.ca_file else { return Ok(&self.usual) };
+    /// Returns the client that also trusts what is in a file.
+    pub(super) fn trusting(&self, ca_file: Option<&PathBuf>) -> Result<&Http, &str> {
+        let Some(file) = ca_file else { return Ok(&self.usual) };
         match self.trusting.get(file) {
             Some(made) => made.as_ref().map_err(String::as_str),
             None => Err("its file of CA certificates was not read"),
@@ -70,7 +71,7 @@ pub(super) async fn call(
     clock: &super::Clock,
     until: Instant,
 ) -> CallEnd {
-    let http = match clients.for_call(call) {
+    let http = match clients.trusting(call.ca_file.as_ref()) {
         Ok(http) => http,
         Err(why) => return unsent(act, why.to_owned()),
     };
@@ -269,11 +270,18 @@ fn answer_text(heard: &Heard) -> Option<String> {
 fn ca_file(call: &Call) -> Option<&PathBuf> {
     match call {
         Call::Http(call) => call.ca_file.as_ref(),
-        Call::Exec(_) | Call::Docker(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => None,
+        Call::Kubernetes(call) => call.at.ca_file.as_ref(),
+        Call::Exec(_)
+        | Call::Docker(_)
+        | Call::Coolify(_)
+        | Call::Wasender(_)
+        | Call::WasenderBackend(_)
+        | Call::Sqlite(_) => None,
     }
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// Says an error with its causes.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Clock, docker, sqlite, wasender, wasender_backend};
+use super::brief::Brief;
+use super::run::Desk;
+use super::{Clock, coolify, docker, kubernetes, sqlite, wasender, wasender_backend};
 use crate::config::{Call, DockerCall, Hook, Target};
+use crate::engine::attempt::{Act, AttemptId, Cause, StepOrder};
 use crate::engine::ladder::Remedy;
+use crate::engine::plan::StepName;
 use crate::http::Http;
 use crate::http::message::until;
 
@@ -35,34 +40,56 @@ pub struct Finding {
 pub(super) type Seen = (Option<bool>, String);
 
 /// Looks at every hook of a target.
-pub async fn preflight(target: &Target, http: &Http, clock: &Clock) -> Vec<Finding> {
+pub async fn preflight(target: &Arc<Target>, http: &Http, clock: &Clock) -> Vec<Finding> {
+    let desk = Desk::for_looks(target, http, clock);
     let mut findings = Vec::new();
     for (remedy, hook) in &target.hooks {
-        let seen = look_at(hook, http, clock).await;
+        let brief = Brief::new(order(target, *remedy), None, clock());
+        let seen = look_at(hook, &brief, &desk).await;
         findings.extend(seen.into_iter().map(|(is_well, what)| Finding { remedy: *remedy, is_well, what }));
     }
     findings
 }
 
-async fn look_at(hook: &Hook, http: &Http, clock: &Clock) -> Vec<Seen> {
+/// An order that nobody gave, for those who only look.
+fn order(target: &Target, remedy: Remedy) -> StepOrder {
+    let cause = Cause { incident: None, pattern: None, reason: "check --live".to_owned(), by: None, restores: None };
+    StepOrder {
+        attempt: AttemptId::default(),
+        target: target.id.clone(),
+        remedy,
+        number: 0,
+        index: 0,
+        step: StepName(Arc::from("look")),
+        act: Act::Look,
+        retry: 0,
+        takes: WITHIN,
+        cause: Arc::new(cause),
+    }
+}
+
+async fn look_at(hook: &Hook, brief: &Brief, desk: &Desk) -> Vec<Seen> {
     let (mut seen, mut told) = (Vec::new(), BTreeSet::new());
     let mut docker: Vec<&DockerCall> = Vec::new();
     for call in hook.calls() {
         let one = match call {
             Call::Exec(exec) => exec.argv.first().map(|program| look_at_program(program)),
             Call::Http(call) => Some(look_at_url(&call.url).await),
-            Call::Wasender(call) => Some(wasender::preflight(call, http, clock, until(WITHIN)).await),
-            Call::WasenderBackend(call) => Some(wasender_backend::preflight(call, http, clock, until(WITHIN)).await),
+            Call::Coolify(call) => Some(coolify::preflight(call, brief, desk, until(WITHIN)).await),
+            Call::Kubernetes(call) => Some(kubernetes::preflight(call, brief, desk, until(WITHIN)).await),
+            Call::Wasender(call) => Some(wasender::preflight(call, desk, until(WITHIN)).await),
+            Call::WasenderBackend(call) => Some(wasender_backend::preflight(call, desk, until(WITHIN)).await),
             Call::Sqlite(call) => Some(sqlite::preflight(call).await),
             Call::Docker(call) => {
                 docker.push(call);
                 None
             }
         };
+        // The steps of one hook work on the same thing.
         seen.extend(one.filter(|(_, what)| told.insert(what.clone())));
     }
     if !docker.is_empty() {
-        seen.extend(docker::preflight(&docker, http, until(WITHIN)).await);
+        seen.extend(docker::preflight(&docker, desk.clients.usual(), until(WITHIN)).await);
     }
     seen
 }

@@ -1,5 +1,6 @@
 //! One order, carried out: which calls it means, and what their ends mean for the step.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use super::brief::Brief;
 use super::call::Clients;
 use super::end::CallEnd;
 use super::runs::{RunFile, Runs};
-use super::{Adopted, Clock, HardStops, Off, call, docker, exec, sqlite, wasender, wasender_backend};
+use super::{
+    Adopted, Clock, HardStops, Off, call, coolify, docker, exec, kubernetes, sqlite, wasender, wasender_backend,
+};
 use crate::config::{Call, Hook, Target};
 use crate::engine::attempt::{Act, StepEnd, StepOrder, StepOutcome};
+use crate::http::Http;
 use crate::http::message::until as deadline_in;
 
 /// Everything that an order needs, as it was when it came.
@@ -25,6 +29,19 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Makes one for those who only look.
+    pub(super) fn for_looks(target: &Arc<Target>, http: &Http, clock: &Clock) -> Self {
+        let targets = BTreeMap::from([(target.id.clone(), Arc::clone(target))]);
+        Self {
+            clients: Arc::new(Clients::of(&targets, http)),
+            target: Some(Arc::clone(target)),
+            runs: Arc::new(Runs::new(None)),
+            clock: Arc::clone(clock),
+            off: Off::default(),
+            hard_stops: HardStops::default(),
+        }
+    }
+
     /// Carries out an order.
     pub(super) async fn carry_out(&self, order: StepOrder) -> (StepEnd, Option<Adopted>) {
         let hook = self.target.as_ref().and_then(|target| target.hooks.get(&order.remedy));
@@ -88,6 +105,8 @@ impl Desk {
             (Call::Wasender(call), _) => wasender::call(call, self, until).await,
             (Call::WasenderBackend(call), _) => wasender_backend::call(call, brief, self, until).await,
             (Call::Sqlite(sqlite), _) => sqlite::call(sqlite, act, brief, self, until).await,
+            (Call::Coolify(coolify), _) => coolify::call(coolify, act, brief, self, until).await,
+            (Call::Kubernetes(kubernetes), _) => kubernetes::call(kubernetes, act, brief, self, until).await,
         }
     }
 }

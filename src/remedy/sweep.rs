@@ -44,7 +44,13 @@ fn vaults(targets: &BTreeMap<TargetId, Arc<Target>>) -> Vec<Vault> {
                 None
             }
         }
-        Call::Exec(_) | Call::Http(_) | Call::Wasender(_) | Call::WasenderBackend(_) | Call::Sqlite(_) => None,
+        Call::Exec(_)
+        | Call::Http(_)
+        | Call::Wasender(_)
+        | Call::WasenderBackend(_)
+        | Call::Sqlite(_)
+        | Call::Coolify(_)
+        | Call::Kubernetes(_) => None,
     };
     let by_dir: BTreeMap<PathBuf, Vault> = calls.filter_map(vault).map(|vault| (vault.dir.clone(), vault)).collect();
     by_dir.into_values().collect()

@@ -8,13 +8,11 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::Clock;
 use super::bearer::{Bearer, Heard, Silence, UNAUTHORIZED, named};
 use super::end::CallEnd;
 use super::preflight::Seen;
 use super::run::Desk;
 use crate::config::{WasenderAt, WasenderCall, WasenderDeed};
-use crate::http::Http;
 use crate::http::message::until as deadline_in;
 
 /// How often a vendor is asked that asks for a pause.
@@ -40,8 +38,9 @@ pub(super) async fn call(call: &WasenderCall, desk: &Desk, until: Instant) -> Ca
 }
 
 /// Looks whether the vendor takes the token and knows the session.
-pub(super) async fn preflight(call: &WasenderCall, http: &Http, clock: &Clock, until: Instant) -> Seen {
+pub(super) async fn preflight(call: &WasenderCall, desk: &Desk, until: Instant) -> Seen {
     let WasenderCall { at, patience, .. } = call;
+    let (http, clock) = (desk.clients.usual(), &desk.clock);
     let bearer = Bearer { http, token: &at.token, patience: *patience, until, clock };
     let errand = Errand { at, bearer };
     match errand.bearer.get(&errand.url("")).await {

@@ -16,16 +16,15 @@ use tokio::time::{Instant, sleep};
 
 use self::backend::{Backend, Status};
 use self::proof::{Known, known};
+use super::Adopted;
 use super::bearer::{Bearer, Heard, Silence, UNAUTHORIZED, id, named};
 use super::brief::Brief;
 use super::end::CallEnd;
 use super::preflight::Seen;
 use super::run::Desk;
-use super::{Adopted, Clock};
 use crate::config::{BackendCall, BackendDeed, Secret, is_phone};
 use crate::engine::attempt::StepOutcome;
 use crate::engine::moment::Wall;
-use crate::http::Http;
 use crate::http::message::until as deadline_in;
 
 /// How often it is asked whether something came of a call whose answer was lost.
@@ -56,7 +55,8 @@ pub(super) async fn call(call: &BackendCall, brief: &Brief, desk: &Desk, until: 
 }
 
 /// Looks whether the backend takes the token, and whether anybody can ask the vendor.
-pub(super) async fn preflight(call: &BackendCall, http: &Http, clock: &Clock, until: Instant) -> Seen {
+pub(super) async fn preflight(call: &BackendCall, desk: &Desk, until: Instant) -> Seen {
+    let (http, clock) = (desk.clients.usual(), &desk.clock);
     let bearer = Bearer { http, token: &call.at.token, patience: call.patience, until, clock };
     let backend = Backend { url: &call.at.url, bearer };
     match backend.status().await {

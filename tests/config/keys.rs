@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 22] = [
     "",
     "server",
     "store",
@@ -25,6 +25,8 @@ const SECTIONS: [&str; 20] = [
     "target.shop.remedy.reconnect.wasender",
     "target.shop.remedy.reset.wasender-backend",
     "target.shop.remedy.reconnect.http.poll",
+    "target.shop.remedy.reset.coolify",
+    "target.shop.remedy.reset.kubernetes",
     "notify.ops",
 ];
 

@@ -27,6 +27,7 @@ fn every_command_explains_itself_with_an_example() {
         "dialects",
         "demo",
         "healthcheck",
+        "wipe",
     ];
     for command in commands {
         let help = run(&[command, "--help"]);

@@ -27,6 +27,7 @@ mod full_disk;
 mod gateway;
 mod reset_all_users;
 mod scenes;
+mod wipe;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -11,9 +11,12 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a test measures on its own clock")]
 
+mod coolify;
 mod doubles;
 mod exec;
+mod fake;
 mod http;
+mod kubernetes;
 mod orders;
 mod orphan;
 mod sqlite;

@@ -66,7 +66,13 @@ pub(super) async fn lines(patient: &Patient<'_>) -> Vec<Line> {
 fn at(target: &Target) -> Option<&DockerAt> {
     target.hooks.values().flat_map(|hook| hook.calls()).find_map(|call| match call {
         Call::Docker(call) => Some(&call.at),
-        Call::Exec(_) | Call::Http(_) | Call::Sqlite(_) | Call::Wasender(_) | Call::WasenderBackend(_) => None,
+        Call::Exec(_)
+        | Call::Http(_)
+        | Call::Sqlite(_)
+        | Call::Coolify(_)
+        | Call::Kubernetes(_)
+        | Call::Wasender(_)
+        | Call::WasenderBackend(_) => None,
     })
 }
 

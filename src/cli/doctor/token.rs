@@ -36,6 +36,8 @@ fn token_of(call: &Call) -> Option<&Secret> {
         Call::Http(call) => call.token.as_ref(),
         Call::Wasender(call) => Some(&call.at.token),
         Call::WasenderBackend(call) => Some(&call.at.token),
+        Call::Coolify(call) => Some(&call.at.token),
+        Call::Kubernetes(call) => Some(&call.at.token),
         Call::Exec(_) | Call::Docker(_) | Call::Sqlite(_) => None,
     }
 }
