@@ -28,6 +28,8 @@ mod keys;
 mod modes;
 #[path = "config/notify.rs"]
 mod notify;
+#[path = "config/sqlite.rs"]
+mod sqlite;
 
 /// The least that is a configuration; line 1 to 3.
 const SHOP: &str = "[target.shop]\ndialect = \"whatsapp-service\"\nurl = \"http://localhost:3001\"\n";

@@ -1,13 +1,10 @@
 //! How remedies are carried out: hooks, plans and modes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use wa_watchdog::config::{
-    self, Call, Exec, HttpCall, HttpPoll, Retry, Secret, Settings, Signing, SqliteDeed, UserKey,
-};
+use wa_watchdog::config::{self, Call, Exec, HttpCall, HttpPoll, Retry, Secret, Settings, Signing};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::plan::{Plan, Resume};
 use wa_watchdog::engine::policy::{FleetLimits, Mode};
@@ -370,40 +367,4 @@ fn a_problem_of_a_step_has_its_line() {
     assert_eq!(problems.len(), 1);
     let line = text.lines().position(|line| line.starts_with("destroys")).unwrap() + 1;
     assert_eq!((problems[0].key.as_str(), problems[0].line), ("target.shop.remedy.reset.step[1].destroys", Some(line)));
-}
-
-#[test]
-fn the_hook_for_a_database_knows_one_user_and_one_session() {
-    let hook = |remedy: &str, keys: &str| {
-        format!(
-            "{SHOP}session = \"16548\"\n[target.shop.remedy.{remedy}]\nallow_destructive = true\nsqlite = {{ {keys} }}\n"
-        )
-    };
-    let read = settings(&hook("reset", "path = \"bot.db\", user = 42")).expect("it is well");
-    let hook_of = |settings: &Settings| Arc::clone(&settings.targets["shop"].hooks[&Remedy::Reset]);
-    let Call::Sqlite(call) = &hook_of(&read).steps[1].run else { panic!("another call") };
-    assert_eq!((&call.user, call.session.as_str(), call.keep), (&UserKey::Number(42), "16548", 5));
-    assert_eq!(call.path.parent(), Some(call.backup_dir.as_path()));
-    let plan = &read.policy.targets["shop"].plans[&Remedy::Reset];
-    let steps: Vec<_> = plan.steps.iter().map(|step| (step.name.to_string(), step.destroys, step.resume)).collect();
-    let expected = [("backup".to_owned(), false, Resume::Again), ("clear".to_owned(), true, Resume::Check)];
-    assert_eq!(steps, expected);
-    let every =
-        "path = \"/d/bot.db\", user = \"5c3b\", session = 7, backup_dir = \"/b\", keep = 2, busy_timeout = \"1s\"";
-    let read = settings(&hook("reset", every)).expect("it is well");
-    let Call::Sqlite(call) = &hook_of(&read).steps[0].run else { panic!("another call") };
-    assert_eq!((&call.user, call.session.as_str()), (&UserKey::Text("5c3b".to_owned()), "7"));
-    assert_eq!((call.keep, call.busy_timeout, call.deed.clone()), (2, secs(1), SqliteDeed::Backup));
-
-    let mut words = String::new();
-    for (remedy, keys) in [
-        ("restart", "path = \"bot.db\", user = 42"),
-        ("reset", "users = \"all\""),
-        ("reset", "path = \"bot.db\", user = 42, keep = 0, busy_timeout = \"1h\""),
-        ("reset", "path = \"bot.db\", user = true"),
-    ] {
-        words.extend([refused(&hook(remedy, keys)), "\n".to_owned()]);
-    }
-    words.push_str(&refused(&hook("reset", "path = \"bot.db\", user = 1").replace("session = \"16548\"\n", "")));
-    insta::assert_snapshot!(words, @"");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "",
     "server",
     "store",
@@ -23,6 +23,7 @@ const SECTIONS: [&str; 18] = [
     "target.shop.remedy.restart.exec",
     "target.shop.remedy.reconnect.http",
     "target.shop.remedy.reconnect.http.poll",
+    "target.shop.remedy.reset.sqlite",
     "notify.ops",
 ];
 
