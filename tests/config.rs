@@ -20,6 +20,8 @@ use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 
 #[path = "config/calls.rs"]
 mod calls;
+#[path = "config/docker.rs"]
+mod docker;
 #[path = "config/hooks.rs"]
 mod hooks;
 #[path = "config/keys.rs"]
@@ -30,6 +32,8 @@ mod modes;
 mod notify;
 #[path = "config/platforms.rs"]
 mod platforms;
+#[path = "config/sqlite.rs"]
+mod sqlite;
 #[path = "config/wasender.rs"]
 mod wasender;
 

@@ -170,6 +170,10 @@ impl Users {
 
     /// Takes one session out, if it is still this one.
     pub fn clear(&mut self, user: &UserKey, session: &str) -> Result<Change, UsersError> {
+        // What is out already needs no lock, for which a busy backend may let nobody else in for long.
+        if self.seen(user)? == Seen::None {
+            return Ok(Change::Was);
+        }
         self.change(|transaction| {
             if clear(transaction, user, session)? == 1 {
                 return Ok(Change::Made);

@@ -1,13 +1,10 @@
 //! How remedies are carried out: hooks, plans and modes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use wa_watchdog::config::{
-    self, Call, Exec, HttpCall, HttpPoll, Retry, Secret, Settings, Signing, SqliteDeed, UserKey,
-};
+use wa_watchdog::config::{self, Call, Exec, HttpCall, HttpPoll, Retry, Secret, Settings, Signing};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::plan::{Plan, Resume};
 use wa_watchdog::engine::policy::{FleetLimits, Mode};
@@ -295,7 +292,7 @@ fn a_line_of_steps_must_make_sense() {
     watchdog.toml:6: target.shop.remedy.restart.step[0].http: stands beside exec
       hint: a call is one of the two: take the other out
     watchdog.toml:6: target.shop.remedy.restart.step[0].docker: unknown key
-      hint: this version has the hooks exec and http; an exec may call its client
+      hint: such a hook knows its steps itself: write it in the place of step, not in it
     watchdog.toml:6: target.shop.remedy.restart.step: has two steps of the name "a"
       hint: give each a name of its own
     watchdog.toml:6: target.shop.remedy.restart.step[0].destroys: is true, and restart keeps the session
@@ -323,7 +320,7 @@ fn a_line_of_steps_must_make_sense() {
 }
 
 #[test]
-fn a_hook_is_one_of_what_this_version_has() {
+fn a_hook_is_one_of_those_that_there_are() {
     let mut words = String::new();
     for keys in [
         "restart = {}",
@@ -342,10 +339,10 @@ fn a_hook_is_one_of_what_this_version_has() {
     insta::assert_snapshot!(words, @r#"
     watchdog.toml:5: target.shop.remedy.restart: calls nothing
       hint: write exec = { argv = ["/path/to/program"] } or http = { url = "https://…" }
-    watchdog.toml:5: target.shop.remedy.restart.docker: unknown key
-      hint: this version has the hooks exec and http; an exec may call its client
-    watchdog.toml:5: target.shop.remedy.restart.kubernetes: unknown key
-      hint: this version has the hooks exec and http; an exec may call its client
+    watchdog.toml:5: target.shop.remedy.restart.docker.container: "x" is not a name that Docker knows
+      hint: write the container's name, as docker ps shows it
+    watchdog.toml:5: target.shop.remedy.restart.exec: stands beside a hook that the watchdog brings along
+      hint: target.shop.remedy.restart.kubernetes knows its steps itself: take one of the two out
     watchdog.toml:5: target.shop.remedy.restart.http: stands beside exec
       hint: a call is one of the two: take the other out
     watchdog.toml:5: target.shop.remedy.restart.exec: stands beside steps
@@ -370,40 +367,4 @@ fn a_problem_of_a_step_has_its_line() {
     assert_eq!(problems.len(), 1);
     let line = text.lines().position(|line| line.starts_with("destroys")).unwrap() + 1;
     assert_eq!((problems[0].key.as_str(), problems[0].line), ("target.shop.remedy.reset.step[1].destroys", Some(line)));
-}
-
-#[test]
-fn the_hook_for_a_database_knows_one_user_and_one_session() {
-    let hook = |remedy: &str, keys: &str| {
-        format!(
-            "{SHOP}session = \"16548\"\n[target.shop.remedy.{remedy}]\nallow_destructive = true\nsqlite = {{ {keys} }}\n"
-        )
-    };
-    let read = settings(&hook("reset", "path = \"bot.db\", user = 42")).expect("it is well");
-    let hook_of = |settings: &Settings| Arc::clone(&settings.targets["shop"].hooks[&Remedy::Reset]);
-    let Call::Sqlite(call) = &hook_of(&read).steps[1].run else { panic!("another call") };
-    assert_eq!((&call.user, call.session.as_str(), call.keep), (&UserKey::Number(42), "16548", 5));
-    assert_eq!(call.path.parent(), Some(call.backup_dir.as_path()));
-    let plan = &read.policy.targets["shop"].plans[&Remedy::Reset];
-    let steps: Vec<_> = plan.steps.iter().map(|step| (step.name.to_string(), step.destroys, step.resume)).collect();
-    let expected = [("backup".to_owned(), false, Resume::Again), ("clear".to_owned(), true, Resume::Check)];
-    assert_eq!(steps, expected);
-    let every =
-        "path = \"/d/bot.db\", user = \"5c3b\", session = 7, backup_dir = \"/b\", keep = 2, busy_timeout = \"1s\"";
-    let read = settings(&hook("reset", every)).expect("it is well");
-    let Call::Sqlite(call) = &hook_of(&read).steps[0].run else { panic!("another call") };
-    assert_eq!((&call.user, call.session.as_str()), (&UserKey::Text("5c3b".to_owned()), "7"));
-    assert_eq!((call.keep, call.busy_timeout, call.deed.clone()), (2, secs(1), SqliteDeed::Backup));
-
-    let mut words = String::new();
-    for (remedy, keys) in [
-        ("restart", "path = \"bot.db\", user = 42"),
-        ("reset", "users = \"all\""),
-        ("reset", "path = \"bot.db\", user = 42, keep = 0, busy_timeout = \"1h\""),
-        ("reset", "path = \"bot.db\", user = true"),
-    ] {
-        words.extend([refused(&hook(remedy, keys)), "\n".to_owned()]);
-    }
-    words.push_str(&refused(&hook("reset", "path = \"bot.db\", user = 1").replace("session = \"16548\"\n", "")));
-    insta::assert_snapshot!(words, @"");
 }

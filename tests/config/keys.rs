@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 25] = [
     "",
     "server",
     "store",
@@ -25,8 +25,11 @@ const SECTIONS: [&str; 22] = [
     "target.shop.remedy.reconnect.wasender",
     "target.shop.remedy.reset.wasender-backend",
     "target.shop.remedy.reconnect.http.poll",
+    "target.shop.remedy.reset.docker",
+    "target.shop.remedy.reset.docker.keep",
     "target.shop.remedy.reset.coolify",
     "target.shop.remedy.reset.kubernetes",
+    "target.shop.remedy.reset.sqlite",
     "notify.ops",
 ];
 
@@ -44,7 +47,7 @@ fn the_commented_file_names_every_key() {
         }
     }
     // The hook itself may be of each form; one example of each is enough, and was looked at above.
-    let forms = ["exec", "http", "docker", "wasender", "wasender-backend"];
+    let forms = ["exec", "http", "docker", "coolify", "kubernetes", "wasender", "wasender-backend", "sqlite"];
     for key in known_in("target.shop.remedy.reset").iter().filter(|key| !forms.contains(&key.as_str())) {
         assert!(names(&text, "target.shop.remedy.reset", key), "{key}");
         known += 1;

@@ -175,8 +175,7 @@ fn everything_that_is_wrong_is_named_with_advice() {
     assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
     let lines = lines(&found);
     for (check, seen) in [
-        ("status", "does not exist"),
-        ("session id", "/health answers 200: the stored id is stale"),
+        ("status", "HTTP 404"),
         ("QR page", "/qr-display answers 404"),
         ("container", "killed for memory"),
         ("memory limit", "400 MiB"),
@@ -200,6 +199,21 @@ fn everything_that_is_wrong_is_named_with_advice() {
     let ill = said["lines"].as_array().expect("lines").iter().filter(|line| line["finding"] == "not_well");
     assert!(ill.into_iter().all(|line| line["advice"].is_string()), "a fault without advice");
     assert!(!text(&found.stdout).contains("s3cret"), "a secret is shown");
+}
+
+#[test]
+fn a_session_that_is_gone_is_told_from_a_gateway_that_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = |gateway: SocketAddr| {
+        format!("[target.shop]\ndialect = \"waha\"\nurl = \"http://{gateway}\"\nsession = \"default\"\n")
+    };
+    let (alive, lost) = (serve(vec![("/health", 200, "{}".to_owned())]), serve(Vec::new()));
+    for (gateway, seen) in [(alive, "/health answers 200: the stored id is stale"), (lost, "404 for the session")] {
+        let found = examine(folder.path(), &config(gateway), serve(daemon("never", false)), &["--format", "json"]);
+        assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+        let (finding, said) = &lines(&found)["session id"];
+        assert!(finding == "not_well" && said.ends_with(seen), "{finding}: {said}");
+    }
 }
 
 #[test]

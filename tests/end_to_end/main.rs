@@ -2,7 +2,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]

@@ -24,9 +24,11 @@ impl Backend {
         Self { folder, path }
     }
 
-    fn sessions(&self) -> Vec<Option<String>> {
+    /// The session of each user; empty where there is none.
+    fn sessions(&self) -> Vec<String> {
         let database = Connection::open(&self.path).expect("a database");
-        let mut read = database.prepare("SELECT wasender_session_id FROM users ORDER BY id").expect("a table");
+        let mut read =
+            database.prepare("SELECT ifnull(wasender_session_id, '') FROM users ORDER BY id").expect("a table");
         let rows = read.query_map([], |row| row.get(0)).expect("rows");
         rows.map(|row| row.expect("a row")).collect()
     }
@@ -43,10 +45,6 @@ impl Backend {
     }
 }
 
-fn some(id: &str) -> Option<String> {
-    Some(id.to_owned())
-}
-
 #[test]
 fn all_sessions_are_taken_out_and_put_back() {
     let backend = Backend::new();
@@ -54,7 +52,7 @@ fn all_sessions_are_taken_out_and_put_back() {
     let said = text(&done.stdout);
     assert_eq!(done.status.code(), Some(0), "{said}{}", text(&done.stderr));
     assert!(said.contains("2 users have a session:") && said.contains("16548") && said.contains("16550"), "{said}");
-    assert_eq!(backend.sessions(), [None, None, None]);
+    assert_eq!(backend.sessions(), ["", "", ""]);
     let list = backend.ending(backend.folder.path(), ".undo.json");
     let copy = Connection::open(backend.ending(backend.folder.path(), ".backup")).expect("a backup");
     let kept: String =
@@ -70,11 +68,11 @@ fn all_sessions_are_taken_out_and_put_back() {
     let undone = run(&["reset-all-users", "--database", &backend.path, "--undo", &list]);
     assert_eq!(undone.status.code(), Some(1));
     assert!(text(&undone.stderr).contains("user 2 has session 16551 by now"), "{}", text(&undone.stderr));
-    assert_eq!(backend.sessions(), [some("16548"), some("16551"), None]);
+    assert_eq!(backend.sessions(), ["16548", "16551", ""]);
     backend.change("UPDATE users SET wasender_session_id = NULL WHERE id = 2");
     let undone = run(&["reset-all-users", "--database", &backend.path, "--undo", &list]);
     assert_eq!(undone.status.code(), Some(0), "{}", text(&undone.stderr));
-    assert_eq!(backend.sessions(), [some("16548"), some("16550"), None]);
+    assert_eq!(backend.sessions(), ["16548", "16550", ""]);
 }
 
 #[test]
@@ -85,7 +83,7 @@ fn nothing_is_done_without_the_sentence() {
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         assert!(text(&refused.stderr).contains("unlink 2 users"), "{}", text(&refused.stderr));
     }
-    assert_eq!(backend.sessions(), [some("16548"), some("16550"), None]);
+    assert_eq!(backend.sessions(), ["16548", "16550", ""]);
     assert_eq!(backend.folder.path().read_dir().expect("a folder").count(), 1, "something was written");
 }
 
@@ -109,5 +107,5 @@ fn a_place_for_backups_that_is_not_there_stops_it() {
     let arguments = ["reset-all-users", "--database", &backend.path, "--backup-dir", &nowhere];
     let failed = run(&[&arguments[..], &["--confirm", "unlink 2 users"]].concat());
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stderr));
-    assert_eq!(backend.sessions()[..2], [some("16548"), some("16550")]);
+    assert_eq!(backend.sessions()[..2], ["16548", "16550"]);
 }

@@ -547,6 +547,8 @@ impl Play {
         self.now += if self.chance.percent(10) { self.chance.secs(1800, 5000) } else { self.chance.secs(1, 200) };
         // A pause that was not durable is forgotten, as it said.
         self.facts.paused = self.durable_pauses();
+        // What a gateway said of a session is not kept: it must say it again.
+        self.facts.stopped.clear();
         self.end_hooks_unheard();
         self.life = self.now;
         self.dog = Watchdog::restore(self.policy.clone(), &self.ledger, self.moment());
