@@ -121,6 +121,7 @@ fn counters_start_at_zero_with_every_label_they_can_have() {
         ("wa_watchdog_foreign_restarts_total", 1),
         ("wa_watchdog_notifications_total", 3),
         ("wa_watchdog_orders_denied_total", 1),
+        ("wa_watchdog_hard_stops_total", 1),
     ];
     let shell = Shell {
         denials: BTreeMap::from([("no_token", 0)]),

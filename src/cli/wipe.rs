@@ -66,9 +66,9 @@ fn wipe(args: &Args) -> anyhow::Result<String> {
     if !args.entries.is_empty() {
         vault.entries.clone_from(&args.entries);
     }
-    let count = vault::quarantine(&vault, &mark.run)?;
+    let names = vault::quarantine(&vault, &mark.run)?;
     marker::take_away(dir)?;
-    Ok(format!("moved to {}/.quarantine/{}: {count} entries", dir.display(), mark.run))
+    Ok(format!("moved to {}/.quarantine/{}: {}", dir.display(), mark.run, names.join(", ")))
 }
 
 fn wall(at: SystemTime) -> Wall {

@@ -201,8 +201,8 @@ impl Errand<'_> {
         }
         let (vault, run) = (vault.clone(), self.run());
         in_vault(move || {
-            vault::quarantine(&vault, &run).map(|count| {
-                let dir = vault.dir.display();
+            vault::quarantine(&vault, &run).map(|names| {
+                let (dir, count) = (vault.dir.display(), names.len());
                 format!("{count} entries are in {dir}/.quarantine/{run}; wa-watchdog restore brings them back")
             })
         })

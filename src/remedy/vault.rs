@@ -17,12 +17,11 @@ use rustix::io::Errno;
 
 pub use self::clean::{Pruned, prune};
 use self::files::Folder;
+use super::marker::MARKER;
 use crate::config::Vault;
 
 /// Where what was moved aside lies.
 const ASIDE: &str = ".quarantine";
-/// Asks a container that is about to start to move its session aside.
-pub const MARKER: &str = ".wa-watchdog-wipe";
 /// Says that all of it is aside.
 const COMPLETE: &str = ".complete";
 /// Names that are never part of a session.
@@ -118,8 +117,8 @@ pub fn find(vault: &Vault) -> Result<Vec<String>, VaultError> {
     Ok(found)
 }
 
-/// Moves the session aside, into `.quarantine/RUN`; goes on where an earlier call was interrupted. Returns how many entries lie there.
-pub fn quarantine(vault: &Vault, run: &str) -> Result<usize, VaultError> {
+/// Moves the session aside, into `.quarantine/RUN`; goes on where an earlier call was interrupted. Returns what lies there.
+pub fn quarantine(vault: &Vault, run: &str) -> Result<Vec<String>, VaultError> {
     let folder = open(vault)?;
     if aside(&folder, run)?.is_none() {
         // Only at its beginning: later what is left may be little.
@@ -250,7 +249,7 @@ fn aside(folder: &Folder, run: &str) -> Result<Option<Folder>, VaultError> {
     }
 }
 
-fn move_aside(folder: &Folder, vault: &Vault, run: &str) -> Result<usize, VaultError> {
+fn move_aside(folder: &Folder, vault: &Vault, run: &str) -> Result<Vec<String>, VaultError> {
     let all = folder.make(ASIDE)?;
     let aside = all.make(run)?;
     for name in matching(folder, vault)? {
@@ -264,7 +263,7 @@ fn move_aside(folder: &Folder, vault: &Vault, run: &str) -> Result<usize, VaultE
     }
     aside.write(COMPLETE)?;
     aside.sync()?;
-    Ok(aside.names()?.len().saturating_sub(1))
+    Ok(aside.names()?.into_iter().filter(|name| name != COMPLETE).collect())
 }
 
 /// Moves one entry, and never over another one.

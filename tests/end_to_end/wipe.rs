@@ -52,8 +52,9 @@ fn only_what_is_named_is_moved() {
     let folder = session();
     marker::put(folder.path(), "0019c27e142").expect("a mark");
     let done = wipe(folder.path(), &["--entry", "auth*"]);
-    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
-    assert!(text(&done.stdout).contains("nothing") && folder.path().join("session-shop").exists());
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done.stderr).contains("is named as a session's files are"), "{}", text(&done.stderr));
+    assert!(!is_aside(folder.path()));
 }
 
 #[test]

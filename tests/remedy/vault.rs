@@ -40,7 +40,7 @@ fn the_session_is_moved_aside_with_its_hidden_part_and_nothing_else_is() {
     let (folder, vault) = folder();
     assert_eq!(find(&vault).unwrap(), [".wwebjs_auth", "session-shop"]);
     assert!(!is_aside(&vault, "run1").unwrap());
-    assert_eq!(quarantine(&vault, "run1").unwrap(), 2);
+    assert_eq!(quarantine(&vault, "run1").unwrap().len(), 2);
     assert!(is_aside(&vault, "run1").unwrap());
     assert_eq!(names(folder.path()), [".quarantine", "lost+found", "notes.txt", "uploads"]);
     let aside = folder.path().join(".quarantine/run1");
@@ -58,7 +58,7 @@ fn what_was_interrupted_goes_on_where_it_stopped() {
     fs::create_dir_all(&aside).unwrap();
     fs::rename(folder.path().join("session-shop"), aside.join("session-shop")).unwrap();
     assert!(!is_aside(&vault, "run1").unwrap());
-    assert_eq!(quarantine(&vault, "run1").unwrap(), 2);
+    assert_eq!(quarantine(&vault, "run1").unwrap().len(), 2);
     assert_eq!(names(&aside), [".complete", ".wwebjs_auth", "session-shop"]);
 }
 

@@ -114,6 +114,11 @@ impl Play {
                 self.watchdog.handle(self.now, Input::PolicyChanged(policy(&self.limits, &self.watch)));
                 self.drain();
             }
+            "unwatch" => {
+                self.watchdog
+                    .handle(self.now, Input::PolicyChanged(Policy { together: TOGETHER, ..Policy::default() }));
+                self.drain();
+            }
             "suspend" => self.now.wall = self.now.wall.after(duration(rest)),
             "restart" => {
                 let now = Moment { uptime: Duration::from_secs(5), wall: self.now.wall };
@@ -211,6 +216,11 @@ impl Play {
         let what = match verb {
             "pause" => Wish::Pause { until: (!rest.is_empty()).then(|| self.now.wall.after(duration(rest))) },
             "resume" => Wish::Resume,
+            "restore" => {
+                let attempts = self.view().care.attempts.clone();
+                let newest = attempts.iter().rev().find(|attempt| attempt.remedy == Remedy::Reset);
+                Wish::Restore { attempt: newest.map(|attempt| attempt.id).unwrap_or_default(), force: rest == "force" }
+            }
             "ack" => Wish::Ack,
             "approve" => {
                 let proposal = self.view().care.proposal.clone();

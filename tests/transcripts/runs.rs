@@ -237,3 +237,68 @@ fn a_run_is_not_gone_on_with_where_a_person_switched_to_observe() {
     ];
     assert_eq!(play.said, expected);
 }
+
+#[test]
+fn an_attempt_ends_also_where_its_target_is_watched_no_more_and_its_hook_says_nothing() {
+    let mut play = stepwise(Resume::Never);
+    play.script("every 60s\n connected x3\n missing x2\n hook done silent\n missing x1\n unwatch\n wait 30m");
+    let kinds: Vec<&str> = play.ledger.iter().map(|entry| entry.fact.kind()).collect();
+    assert_eq!(kinds.last(), Some(&"verified"), "{kinds:?}");
+}
+
+#[test]
+fn a_person_wants_back_what_a_reset_moved_aside() {
+    let mut play = stepwise(Resume::Again);
+    let restore = play.watch.plans[&Remedy::Reset].as_ref().clone();
+    play.watch.plans.insert(Remedy::Restore, Arc::new(restore));
+    check(
+        super::remedies::play(play.limits.clone(), play.watch.clone()),
+        "every 60s
+         order restore
+         connected x3
+         missing x2
+         hook done
+         missing x1
+         scan x2
+         connected x4
+         order restore",
+        "0 s not taken: 00000000000 is no reset of shop that is known; history shows them
+         5 min repeated_404: the gateway answers and says that this session does not exist (\"Session not found\"): 3 times in 2 min since 09:03:00; limit is 3 in 1 min -> reset
+         5 min reset is planned: the gateway answers and says that this session does not exist (\"Session not found\"): 3 times in 2 min since 09:03:00; limit is 3 in 1 min
+         5 min reset begins (attempt 19c27e5d660)
+         5 min > reset do stop
+         5 min reset: do stop done
+         5 min > reset do wipe
+         5 min reset: do wipe done
+         5 min > reset do start
+         5 min reset: do start done
+         5 min reset done after 0 s
+         6 min a person must scan the QR code, by 09:09:00
+         8 min the QR code was scanned
+         10 min reset helped: connected steadily since
+         10 min repeated_404 recovered after 5 min
+         12 min accepted: restore begins
+         12 min ana wants back the session that 19c27e5d660 moved aside: because
+         12 min restore is planned: because
+         12 min restore begins (attempt 19c27ec3f00)
+         12 min > restore do stop
+         12 min restore: do stop done
+         12 min > restore do wipe
+         12 min restore: do wipe done
+         12 min > restore do start
+         12 min restore: do start done
+         12 min restore done after 0 s",
+    );
+}
+
+#[test]
+fn what_somebody_stopped_is_left_alone_also_while_it_is_missing() {
+    check(
+        stepwise(Resume::Again),
+        "every 60s
+         connected x3
+         stopped x2
+         missing x6",
+        "7 min repeated_404: the gateway answers and says that this session does not exist (\"Session not found\"): 3 times in 2 min since 09:05:00; limit is 3 in 1 min -> reset",
+    );
+}

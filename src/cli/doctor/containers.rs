@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::config::DockerEndpoint;
-use crate::http::{Http, read_capped};
+use crate::http::{Http, NoReply, read_capped};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -161,7 +161,12 @@ impl Containers {
             url.query_pairs_mut().extend_pairs(query);
         }
         let call = async {
-            let response = self.http.get(&url, &HeaderMap::new()).await.map_err(|error| error.to_string())?;
+            let response = self.http.get(&url, &HeaderMap::new()).await.map_err(|error| match error {
+                NoReply::Theirs(_) => "nobody answers".to_owned(),
+                NoReply::Ours(_) => {
+                    "its socket may not be used: give this user the socket's group, or a proxy".to_owned()
+                }
+            })?;
             let status = response.status();
             let body = read_capped(response, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())?;
             Ok::<_, String>((status, body))
