@@ -366,7 +366,7 @@ async fn too_many_questions_wait_as_long_as_they_are_told() {
     assert_eq!(scene.fake.orders().len(), 2);
     // Nobody waits an hour: the step has its own time.
     let scene = Scene::new(World::new().first("/stop", Reply::Busy(429, 3600)));
-    let call = CoolifyCall { timeout: SHORT, ..scene.call(stop(LONG)) };
+    let call = CoolifyCall { timeout: Duration::from_secs(3), ..scene.call(stop(LONG)) };
     let end = Bench::new(crate::single(Call::Coolify(Box::new(call)))).act(Act::Do).await;
     assert_end(&end, StepOutcome::Unmet, "asked too often");
 }

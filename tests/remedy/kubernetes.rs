@@ -304,7 +304,7 @@ async fn a_pod_that_is_still_ending_is_not_gone() {
     let scene = Scene::stateful_set(World { ends_in: u32::MAX, ..World::stateful_set() });
     let mut step = scene.step(DELETE, None);
     if let Call::Kubernetes(call) = &mut step.run {
-        call.timeout = Duration::from_secs(1);
+        call.timeout = Duration::from_secs(3);
     }
     let end = Bench::new(Hook { steps: vec![step], look: None }).act(Act::Do).await;
     assert_end(&end, StepOutcome::Unknown, "is not gone: it is still ending");
