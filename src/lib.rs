@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dialect;
+pub mod docker;
 pub mod driver;
 pub mod engine;
 pub mod http;

@@ -15,11 +15,12 @@ use reading::{Source, heads, rust_sources, supers, tracked_texts};
 mod reading;
 
 /// The rooms, from the door to the core. A room names only rooms further down; rooms of one layer never name each other.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["main"],
     &["cli"],
     &["driver", "replay", "demo"],
     &["source", "remedy", "notify", "store", "metrics", "web"],
+    &["docker"],
     &["http"],
     &["config"],
     &["dialect"],

@@ -94,6 +94,10 @@ pub enum DockerDeed {
     Restore(Vault),
     /// Tells whether the session of an earlier attempt is back.
     IsBack(Vault),
+    /// Tells whether the session of an earlier attempt is aside, before anything is stopped.
+    FindAside(Vault),
+    /// Undoes a quarantine that was not finished.
+    PutBack(Vault),
     /// Says which container it is, whatever its name is at the moment.
     LookAnew(Anew),
     /// Writes down everything that the container is.
@@ -196,12 +200,14 @@ impl Line {
             | DockerDeed::LookAnew(_)
             | DockerDeed::Find(_)
             | DockerDeed::IsAside(_)
+            | DockerDeed::FindAside(_)
             | DockerDeed::IsBack(_)
             | DockerDeed::IsRecreated(_) => ANSWER_WITHIN,
             DockerDeed::Start | DockerDeed::StartAnew(_) => START_WITHIN.saturating_add(ANSWER_WITHIN),
             DockerDeed::ClearLocks(_)
             | DockerDeed::Quarantine(_)
             | DockerDeed::Restore(_)
+            | DockerDeed::PutBack(_)
             | DockerDeed::Save(_)
             | DockerDeed::Rehearse(_)
             | DockerDeed::CallOff(_)
@@ -239,17 +245,17 @@ fn line(line: &Line, how: How, destroys: bool) -> BuiltIn {
             [Some(stop), locks, Some(line.start(DockerDeed::Start))].into_iter().flatten().collect()
         }
         How::Quarantine(vault) => {
+            let find_aside = BuiltStep::new("find", line.call(DockerDeed::FindAside(vault.clone())));
             restore = vec![
+                find_aside,
                 line.stop(DockerDeed::Start),
                 line.destroy("restore", DockerDeed::Restore(vault.clone()), DockerDeed::IsBack(vault.clone())),
                 line.start(DockerDeed::Start),
             ];
-            vec![
-                find(&vault),
-                line.stop(DockerDeed::Start),
-                line.destroy("quarantine", DockerDeed::Quarantine(vault.clone()), DockerDeed::IsAside(vault)),
-                line.start(DockerDeed::Start),
-            ]
+            let mut quarantine =
+                line.destroy("quarantine", DockerDeed::Quarantine(vault.clone()), DockerDeed::IsAside(vault.clone()));
+            quarantine.calls.undo = Some(line.call(DockerDeed::PutBack(vault.clone())));
+            vec![find(&vault), line.stop(DockerDeed::Start), quarantine, line.start(DockerDeed::Start)]
         }
         How::Recreate(anew) => {
             look = DockerDeed::LookAnew(anew.clone());

@@ -3,7 +3,6 @@
 #![expect(clippy::unnecessary_wraps, reason = "every act ends in an End")]
 
 mod anew;
-mod api;
 mod container;
 mod preflight;
 
@@ -13,7 +12,6 @@ use reqwest::Method;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use self::api::{Daemon, Trouble};
 use self::container::Container;
 pub(super) use self::preflight::preflight;
 use super::brief::Brief;
@@ -21,20 +19,23 @@ use super::end::CallEnd;
 use super::run::Desk;
 use super::vault::{self, VaultError};
 use crate::config::{DockerAt, DockerCall, DockerDeed, Vault};
+use crate::docker::{Daemon, Trouble};
 use crate::engine::attempt::{Act, StepOutcome};
 use crate::engine::sample::Word;
 
 /// How often a container is looked at while it stops or starts.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A container that still runs this long after its start has started.
+/// A container that still runs this long after its start has started ...
 const SETTLES_IN: Duration = Duration::from_secs(1);
+/// ... and this long where it was being stopped before.
+const UNDONE_SETTLES_IN: Duration = Duration::from_secs(5);
 /// The first version of the API that stops with a signal of one's choice.
 const SIGNAL_SINCE: (u16, u16) = (1, 42);
 
 /// Carries out one act.
 pub(super) async fn call(call: &DockerCall, act: Act, brief: &Brief, desk: &Desk, until: Instant) -> CallEnd {
     let errand = match Daemon::at(&call.at.endpoint, desk.clients.usual(), until).await {
-        Ok(daemon) => Errand { daemon, at: &call.at, brief, desk, until },
+        Ok(daemon) => Errand { daemon, at: &call.at, act, brief, desk, until },
         Err(trouble) => return ended(act, &trouble),
     };
     let end = match &call.deed {
@@ -47,6 +48,8 @@ pub(super) async fn call(call: &DockerCall, act: Act, brief: &Brief, desk: &Desk
         DockerDeed::IsAside(vault) => errand.is_aside(vault).await,
         DockerDeed::Restore(vault) => errand.restore(vault).await,
         DockerDeed::IsBack(vault) => errand.is_back(vault).await,
+        DockerDeed::FindAside(vault) => errand.find_aside(vault).await,
+        DockerDeed::PutBack(vault) => errand.put_back(vault).await,
         DockerDeed::LookAnew(_) => errand.look_anew().await,
         DockerDeed::Save(anew) => errand.save(anew).await,
         DockerDeed::Rehearse(anew) => errand.rehearse(anew).await,
@@ -55,7 +58,12 @@ pub(super) async fn call(call: &DockerCall, act: Act, brief: &Brief, desk: &Desk
         DockerDeed::IsRecreated(anew) => errand.is_recreated(anew).await,
         DockerDeed::StartAnew(_) => errand.start_anew().await,
     };
-    end.unwrap_or_else(|trouble| ended(act, &trouble))
+    end.unwrap_or_else(|trouble| {
+        let end = ended(act, &trouble);
+        // What was sent before may be done: then something was changed.
+        let is_unmet = end.outcome == StepOutcome::Unmet && errand.daemon.has_sent();
+        if is_unmet { CallEnd { outcome: StepOutcome::Failed, ..end } } else { end }
+    })
 }
 
 /// Says what a trouble means for the step.
@@ -76,6 +84,7 @@ fn ended(act: Act, trouble: &Trouble) -> CallEnd {
 struct Errand<'a> {
     daemon: Daemon,
     at: &'a DockerAt,
+    act: Act,
     brief: &'a Brief,
     desk: &'a Desk,
     until: Instant,
@@ -122,7 +131,11 @@ impl Errand<'_> {
                 "stop_signal needs Docker 23 or newer (API 1.42); set the signal at the container instead (--stop-signal)",
             );
         }
-        if self.inspect(self.name()).await?.is_stopped() {
+        let before = self.inspect(self.name()).await?;
+        if before.host_config.auto_remove {
+            return unmet("it removes itself when it stops (--rm): run it without --rm, and with a restart policy");
+        }
+        if before.is_stopped() {
             return done(String::from("it was stopped already"));
         }
         let path = format!("/containers/{}/stop", self.name());
@@ -130,8 +143,8 @@ impl Errand<'_> {
         let mut query = vec![("t", seconds.as_str())];
         query.extend(signal.map(|signal| ("signal", signal)));
         match self.daemon.change(Method::POST, &path, &query, None, self.until).await {
-            // The daemon goes on stopping, whoever waits for it.
-            Ok(_) | Err(Trouble::Silent(_)) => {}
+            // The daemon goes on stopping, whoever waits for it, and also where it says that it failed to.
+            Ok(_) | Err(Trouble::Silent(_) | Trouble::Failed(_)) => {}
             Err(trouble) => return Err(trouble),
         }
         let container = self.wait_for(Container::is_stopped).await?;
@@ -148,25 +161,39 @@ impl Errand<'_> {
         ))
     }
 
+    /// Starts it, again and again: a port may not be free yet, and a stop may only now come to its end.
     async fn start(&self) -> End {
-        self.start_named(self.name()).await
+        let path = format!("/containers/{}/start", self.name());
+        let mut pause = LOOK_EVERY;
+        loop {
+            let why = match self.daemon.change(Method::POST, &path, &[], None, self.until).await {
+                Ok(_) | Err(Trouble::Silent(_)) => match self.stays_running().await? {
+                    None => return done(None),
+                    Some(why) => why,
+                },
+                Err(Trouble::Failed(why)) => why,
+                Err(trouble) => return Err(trouble),
+            };
+            pause = pause.saturating_mul(2);
+            if timeout_at(self.until, sleep(pause)).await.is_err() {
+                return failed(format!("{why}; see its log (docker logs {})", self.name()));
+            }
+        }
     }
 
-    async fn start_named(&self, name: &str) -> End {
-        let path = format!("/containers/{name}/start");
-        match self.daemon.change(Method::POST, &path, &[], None, self.until).await {
-            Ok(_) | Err(Trouble::Silent(_)) => {}
-            Err(trouble) => return Err(trouble),
-        }
+    /// Says why it does not stay running; none where it does. One whose start undoes a stop may still be about to end.
+    async fn stays_running(&self) -> Result<Option<String>, Trouble> {
         let container = self.wait_for(|container| container.state.running).await?;
         let restarts = container.restart_count;
-        sleep(SETTLES_IN).await;
-        let container = self.inspect(name).await?;
+        let settles_in = if self.act == Act::Undo { UNDONE_SETTLES_IN } else { SETTLES_IN };
+        // Where no time is left it counts as it is.
+        drop(timeout_at(self.until, sleep(settles_in)).await);
+        let container = self.inspect(self.name()).await?;
         if container.state.running && container.restart_count == restarts {
-            return done(None);
+            return Ok(None);
         }
         let (status, code) = (&container.state.status, container.state.exit_code);
-        failed(format!("it does not stay running: {status}, exit code {code}; see its log (docker logs {name})"))
+        Ok(Some(format!("it does not stay running: {status}, exit code {code}")))
     }
 
     /// Looks until it is as wanted, or the time is over; returns how it is then.
@@ -226,8 +253,25 @@ impl Errand<'_> {
 
     async fn is_back(&self, vault: &Vault) -> End {
         let Some(from) = self.restored() else { return unmet("no attempt is named whose session is wanted back") };
+        let (vault, run) = (vault.clone(), self.run());
+        checked(move || vault::is_back(&vault, &from, &run)).await
+    }
+
+    async fn find_aside(&self, vault: &Vault) -> End {
+        let Some(from) = self.restored() else { return unmet("no attempt is named whose session is wanted back") };
+        self.inspect(self.name()).await?;
         let vault = vault.clone();
-        checked(move || vault::is_back(&vault, &from)).await
+        in_vault(move || vault::find_aside(&vault, &from).map(|names| format!("aside are: {}", names.join(", ")))).await
+    }
+
+    /// Undoes a quarantine that was not finished.
+    async fn put_back(&self, vault: &Vault) -> End {
+        if let Some(end) = self.refuse_running().await? {
+            return Ok(end);
+        }
+        let (vault, run) = (vault.clone(), self.run());
+        in_vault(move || vault::put_back(&vault, &run).map(|count| format!("{count} entries are where they were")))
+            .await
     }
 
     /// Files are touched only while nothing writes them.

@@ -32,6 +32,9 @@ impl Runs {
         value: &Value,
     ) -> Result<(), String> {
         let (runs, name, text) = (Arc::clone(self), name(attempt, target, what), value.to_string());
+        if u64::try_from(text.len()).is_ok_and(|bytes| RECORD_BYTES_MAX < bytes) {
+            return Err(format!("its record is longer than {RECORD_BYTES_MAX} bytes"));
+        }
         let write = move || {
             let folder = runs.folder().map_err(io::Error::other)?;
             write(folder, &name, text.as_bytes())?;
@@ -39,6 +42,25 @@ impl Runs {
         };
         let written = spawn_blocking(write).await.map_err(|error| error.to_string())?;
         written.map_err(|error| format!("its record cannot be written: {error}"))
+    }
+
+    /// Forgets what an attempt wrote down.
+    pub(super) async fn forget(
+        self: &Arc<Self>,
+        attempt: AttemptId,
+        target: &TargetId,
+        what: &'static str,
+    ) -> Result<(), String> {
+        let (runs, name) = (Arc::clone(self), name(attempt, target, what));
+        let remove = move || {
+            let Some(folder) = runs.known_folder() else { return Ok(()) };
+            match fs::remove_file(folder.join(name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        };
+        let removed = spawn_blocking(remove).await.map_err(|error| error.to_string())?;
+        removed.map_err(|error| format!("its record cannot be removed: {error}"))
     }
 
     /// Returns what an attempt wrote down; none where it wrote nothing.

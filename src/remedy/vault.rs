@@ -65,6 +65,9 @@ pub enum VaultError {
     /// What matches does not look like a session.
     #[error("nothing in {0} looks like a session (no Default, no Local State, no creds.json): is it the right folder?")]
     NoSession(String),
+    /// Somebody else's.
+    #[error("{0} may not be read and changed: run the watchdog as the user that owns the session's files")]
+    NotOurs(String),
     /// More matches than a session has.
     #[error("more than {ENTRIES_MAX} entries match: write narrower names under entries")]
     TooMany,
@@ -97,6 +100,7 @@ impl VaultError {
             | Self::NoFolder { .. }
             | Self::Nothing(_)
             | Self::NoSession(_)
+            | Self::NotOurs(_)
             | Self::NoQuarantine(_)
             | Self::TooMany => true,
             Self::Reappeared(_) | Self::Refused { .. } | Self::Io(_) => false,
@@ -110,6 +114,12 @@ pub fn find(vault: &Vault) -> Result<Vec<String>, VaultError> {
     let found = matching(&folder, vault)?;
     if found.is_empty() {
         return Err(VaultError::Nothing(shown(&vault.dir)));
+    }
+    // A rename changes the folder, and a folder that is moved too.
+    for name in std::iter::once(".").chain(found.iter().map(String::as_str)) {
+        if !folder.is_ours(name)? {
+            return Err(VaultError::NotOurs(shown(&vault.dir.join(name))));
+        }
     }
     if !looks_like_session(&folder, &found) {
         return Err(VaultError::NoSession(shown(&vault.dir)));
@@ -140,6 +150,9 @@ pub fn is_aside(vault: &Vault, run: &str) -> Result<bool, VaultError> {
 pub fn restore(vault: &Vault, from: &str, run: &str) -> Result<usize, VaultError> {
     let folder = open(vault)?;
     let Some(old) = aside(&folder, from)? else { return Err(VaultError::NoQuarantine(from.to_owned())) };
+    // From here on it is not swept away any more.
+    old.remove(COMPLETE)?;
+    old.sync()?;
     let is_cleared = aside(&folder, run)?.is_some_and(|new| new.has(COMPLETE).unwrap_or(false));
     if !is_cleared {
         move_aside(&folder, vault, run)?;
@@ -152,17 +165,40 @@ pub fn restore(vault: &Vault, from: &str, run: &str) -> Result<usize, VaultError
     old.sync()?;
     folder.sync()?;
     if let Some(aside) = folder.open_if_there(ASIDE)? {
-        old.remove(COMPLETE)?;
         aside.remove_folder(from)?;
         aside.sync()?;
     }
     Ok(count)
 }
 
-/// Tells whether the session of an earlier run is back.
-pub fn is_back(vault: &Vault, from: &str) -> Result<bool, VaultError> {
+/// Tells whether this run brought the session of an earlier one back.
+pub fn is_back(vault: &Vault, from: &str, run: &str) -> Result<bool, VaultError> {
     let folder = open(vault)?;
-    Ok(aside(&folder, from)?.is_none())
+    let is_cleared = aside(&folder, run)?.map_or(Ok(false), |new| new.has(COMPLETE))?;
+    Ok(is_cleared && aside(&folder, from)?.is_none())
+}
+
+/// Looks whether the session of an earlier run is aside; returns the names of its entries.
+pub fn find_aside(vault: &Vault, from: &str) -> Result<Vec<String>, VaultError> {
+    let folder = open(vault)?;
+    let old = aside(&folder, from)?.ok_or_else(|| VaultError::NoQuarantine(from.to_owned()))?;
+    Ok(old.names()?.into_iter().filter(|name| name != COMPLETE).collect())
+}
+
+/// Moves back what this run has moved aside, and forgets it; returns how many entries there were.
+pub fn put_back(vault: &Vault, run: &str) -> Result<usize, VaultError> {
+    let folder = open(vault)?;
+    let (Some(all), Some(aside)) = (folder.open_if_there(ASIDE)?, aside(&folder, run)?) else { return Ok(0) };
+    aside.remove(COMPLETE)?;
+    let mut count = 0_usize;
+    for name in aside.names()? {
+        rename(&aside, &folder, &name)?;
+        count = count.saturating_add(1);
+    }
+    folder.sync()?;
+    all.remove_folder(run)?;
+    all.sync()?;
+    Ok(count)
 }
 
 /// Takes away the locks that a Chromium left that was killed; returns how many there were.

@@ -22,7 +22,7 @@ fn a_reset_moves_the_session_aside_and_a_restore_moves_it_back() {
     let plans = &settings.policy.targets["shop"].plans;
     let names = |remedy| plans[&remedy].steps.iter().map(|step| step.name.to_string()).collect::<Vec<_>>();
     assert_eq!(names(Remedy::Reset), ["find", "stop", "quarantine", "start"]);
-    assert_eq!(names(Remedy::Restore), ["stop", "restore", "start"]);
+    assert_eq!(names(Remedy::Restore), ["find", "stop", "restore", "start"]);
     let [find, stop, wipe, start] = &plans[&Remedy::Reset].steps[..] else { panic!("four steps") };
     assert!(!find.destroys && !stop.destroys && wipe.destroys && !start.destroys);
     assert!(stop.has_undo && start.leaves_running && plans[&Remedy::Reset].has_look);

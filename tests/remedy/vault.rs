@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use wa_watchdog::config::{Keep, Vault};
-use wa_watchdog::remedy::vault::{VaultError, clear_locks, find, is_aside, is_back, prune, quarantine, restore};
+use wa_watchdog::remedy::vault::{
+    VaultError, clear_locks, find, find_aside, is_aside, is_back, prune, put_back, quarantine, restore,
+};
 
 const KEEP: Keep = Keep { runs: 2, age: Duration::from_hours(24), bytes: 1 << 30 };
 
@@ -78,9 +80,9 @@ fn a_session_comes_back_and_the_present_one_is_aside_in_its_place() {
     let key = folder.path().join("session-shop/Default/key");
     fs::create_dir_all(key.parent().unwrap()).unwrap();
     fs::write(&key, "new").unwrap();
-    assert!(!is_back(&vault, "run1").unwrap());
+    assert!(!is_back(&vault, "run1", "run2").unwrap());
     assert_eq!(restore(&vault, "run1", "run2").unwrap(), 2);
-    assert!(is_back(&vault, "run1").unwrap());
+    assert!(is_back(&vault, "run1", "run2").unwrap());
     assert_eq!(fs::read_to_string(&key).unwrap(), "old");
     let aside = folder.path().join(".quarantine/run2/session-shop/Default/key");
     assert_eq!(fs::read_to_string(aside).unwrap(), "new");
@@ -94,6 +96,10 @@ fn a_restore_that_was_interrupted_goes_on_and_moves_nothing_twice() {
     quarantine(&vault, "run1").unwrap();
     // The present session is aside, and half of the old one is back.
     quarantine_nothing(folder.path(), "run2");
+    fs::remove_file(folder.path().join(".quarantine/run1/.complete")).unwrap();
+    // Meanwhile nothing of it is swept away, however little is kept.
+    let little = Vault { keep: Keep { runs: 1, age: Duration::ZERO, bytes: 0 }, ..vault.clone() };
+    assert_eq!(prune(&little, SystemTime::now() + Duration::from_hours(1)).unwrap().removed, 0);
     let old = folder.path().join(".quarantine/run1/session-shop");
     fs::rename(old, folder.path().join("session-shop")).unwrap();
     assert_eq!(restore(&vault, "run1", "run2").unwrap(), 1);
@@ -108,6 +114,20 @@ fn quarantine_nothing(folder: &Path, run: &str) {
     let aside = folder.join(".quarantine").join(run);
     fs::create_dir_all(&aside).unwrap();
     fs::write(aside.join(".complete"), "").unwrap();
+}
+
+#[test]
+fn what_was_not_finished_is_put_back() {
+    let (folder, vault) = folder();
+    let before = names(folder.path());
+    quarantine(&vault, "run1").unwrap();
+    assert_eq!(find_aside(&vault, "run1").unwrap(), [".wwebjs_auth", "session-shop"]);
+    assert_eq!(put_back(&vault, "run1").unwrap(), 2);
+    assert_eq!(put_back(&vault, "run1").unwrap(), 0, "once");
+    assert!(matches!(find_aside(&vault, "run1"), Err(VaultError::NoQuarantine(_))));
+    assert!(names(&folder.path().join(".quarantine")).is_empty());
+    fs::remove_dir(folder.path().join(".quarantine")).unwrap();
+    assert_eq!(names(folder.path()), before);
 }
 
 #[test]

@@ -130,8 +130,10 @@ impl Play {
     /// What a restart would know is what the watchdog knows.
     fn compare_with_restore(&mut self) {
         self.settle();
-        let is_quiet =
-            self.hooks.is_empty() && self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
+        // An attempt whose hook says nothing ends by its deadline here, and at once after a restart.
+        let is_over = self.attempts.values().all(|attempt| attempt.ended.is_some());
+        let is_settled = self.fails_until + Duration::from_secs(30) < self.now && self.inbox.is_empty();
+        let is_quiet = is_over && is_settled && self.hooks.is_empty();
         if !is_quiet || self.is_jumpy || self.broken.is_some() || 0 < self.dog.snapshot(self.moment()).ledger_errors {
             return;
         }

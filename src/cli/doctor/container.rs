@@ -44,7 +44,7 @@ pub(super) async fn lines(patient: &Patient<'_>) -> Vec<Line> {
         return CHECKS.map(|check| Line::blind(check, "no docker hook names the container")).to_vec();
     };
     let seen = async {
-        let containers = Containers::of(&at.endpoint)?;
+        let containers = Containers::of(&at.endpoint).await?;
         let container = containers.inspect(&at.container).await?;
         Ok::<_, String>((containers, container))
     };

@@ -3,28 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::time::timeout;
 
 use crate::config::DockerEndpoint;
-use crate::http::{Http, NoReply, read_capped};
+use crate::docker::Daemon;
+use crate::http::Http;
+use crate::http::message::until;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Longest complaint that is shown, in characters.
-const COMPLAINT_CHARS_MAX: usize = 200;
 
 /// A daemon, or the proxy before it.
 #[derive(Debug)]
 pub(super) struct Containers {
-    http: Http,
-    base: String,
+    daemon: Daemon,
 }
 
 /// A container. What a daemon leaves out is as if it were empty.
@@ -111,13 +105,10 @@ struct MemoryStats {
 }
 
 impl Containers {
-    pub(super) fn of(endpoint: &DockerEndpoint) -> Result<Self, String> {
-        let (http, base) = match endpoint {
-            // A host must stand in the URL; the socket is what counts.
-            DockerEndpoint::Unix(path) => (Http::over_socket(path), "http://docker".to_owned()),
-            DockerEndpoint::Tcp(base) => (Http::new(), base.clone()),
-        };
-        Ok(Self { http: http.map_err(|error| error.to_string())?, base })
+    pub(super) async fn of(endpoint: &DockerEndpoint) -> Result<Self, String> {
+        let http = Http::new().map_err(|error| error.to_string())?;
+        let daemon = Daemon::at(endpoint, &http, until(PATIENCE)).await.map_err(|trouble| trouble.to_string())?;
+        Ok(Self { daemon })
     }
 
     pub(super) async fn inspect(&self, name: &str) -> Result<Container, String> {
@@ -156,40 +147,9 @@ impl Containers {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, String> {
-        let mut url = Url::parse(&format!("{}{path}", self.base)).map_err(|_| "its address is no URL".to_owned())?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let call = async {
-            let response = self.http.get(&url, &HeaderMap::new()).await.map_err(|error| match error {
-                NoReply::Theirs(_) => "nobody answers".to_owned(),
-                NoReply::Ours(_) => {
-                    "its socket may not be used: give this user the socket's group, or a proxy".to_owned()
-                }
-            })?;
-            let status = response.status();
-            let body = read_capped(response, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())?;
-            Ok::<_, String>((status, body))
-        };
-        let asked = timeout(PATIENCE, call).await;
-        let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
-        let (status, body) = asked.unwrap_or_else(late).map_err(|why| format!("the Docker daemon: {why}"))?;
-        if !status.is_success() {
-            return Err(format!("the Docker daemon answers {status}: {}", complaint(&body)));
-        }
-        serde_json::from_slice(&body).map_err(|_| "the Docker daemon's answer is not understood".to_owned())
+        let read = self.daemon.read(path, query, until(PATIENCE)).await.map_err(|trouble| trouble.to_string())?;
+        serde_json::from_value(read).map_err(|_| "the Docker daemon's answer is not understood".to_owned())
     }
-}
-
-/// Reads what a daemon complains of: JSON of its own, or whatever a proxy says.
-fn complaint(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Message {
-        message: String,
-    }
-    let text = serde_json::from_slice(body).map(|Message { message }| message);
-    let text = text.unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned());
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(COMPLAINT_CHARS_MAX).collect()
 }
 
 impl Listed {
@@ -211,14 +171,5 @@ mod tests {
         assert_eq!((container.id.as_str(), container.host_config.memory), ("a", 0));
         let stats: Stats = serde_json::from_str(r#"{"read":"0001-01-01T00:00:00Z","memory_stats":{}}"#).unwrap();
         assert_eq!(stats.memory_stats.usage, None);
-    }
-
-    #[test]
-    fn a_complaint_is_read_from_a_daemon_and_from_a_proxy() {
-        assert_eq!(complaint(br#"{"message":"No such container: wa"}"#), "No such container: wa");
-        assert_eq!(
-            complaint(b"<h1>403 Forbidden</h1>\nRequest  forbidden"),
-            "<h1>403 Forbidden</h1> Request forbidden"
-        );
     }
 }

@@ -117,7 +117,9 @@ impl Watchdog {
 
     fn check_reset(&mut self, target: &TargetId, attempt: AttemptId) -> Result<(), String> {
         let past = self.subjects.get_mut(target).map(|subject| subject.care.history.past()).unwrap_or_default();
-        let is_known = past.iter().any(|past| past.id == attempt && past.destroys && past.spent);
+        let is_known = past
+            .iter()
+            .any(|past| past.id == attempt && past.spent && (past.destroys || past.remedy == Remedy::Restore));
         is_known
             .then_some(())
             .ok_or_else(|| format!("{attempt} is no reset of {target} that is known; history shows them"))

@@ -212,13 +212,14 @@ impl Watchdog {
             self.close_attempt(now, view, is_touched, "its target is watched no more");
             return;
         };
-        let same = subject.watch.plans.get(&view.remedy).filter(|plan| plan.mark == mark).cloned();
+        let plan = subject.watch.plans.get(&view.remedy).cloned();
         let (mode, resume_within) = (subject.watch.mode, subject.watch.limits.attempt.resume_within);
-        let Some(plan) = same.filter(|_| is_touched) else {
-            let why = if is_touched { "its hook was configured anew meanwhile" } else { "it had not begun" };
+        let Some(plan) = plan.filter(|_| is_touched) else {
+            let why = if is_touched { "its hook is gone meanwhile" } else { "it had not begun" };
             self.close_attempt(now, view, is_touched, why);
             return;
         };
+        let is_same = plan.mark == mark;
         let planned = Stamp::of_wall(now, view.at);
         let what = (view.remedy, view.destroys);
         let mut run = Run::new(view.id, id.clone(), what, Arc::clone(&view.cause), plan, now);
@@ -226,7 +227,10 @@ impl Watchdog {
         run.group = Arc::clone(&subject.watch.group);
         let mut run = run.resume(view.steps, world, planned);
         let is_ordered = run.cause.by.is_some();
-        if resume_within <= planned.age(now) {
+        if !is_same {
+            // Its steps may be others now; that which leaves the service running is still the same wish.
+            run.wind_up(RunEnd::Interrupted, "its hook was configured anew meanwhile");
+        } else if resume_within <= planned.age(now) {
             run.wind_up(RunEnd::Interrupted, "it was interrupted too long ago to go on with it");
         } else if mode == Mode::Observe && !is_ordered {
             run.wind_up(RunEnd::Interrupted, "mode is observe now");

@@ -9,16 +9,17 @@ mod body;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::api::Trouble;
 use super::container::Container;
 use super::{End, Errand, done, failed, seen, unmet};
 use crate::config::Anew;
+use crate::docker::Trouble;
 use crate::engine::attempt::StepOutcome;
-use crate::remedy::end::CallEnd;
 use body::text;
 
 /// What an attempt writes down under this name.
 const RECORD: &str = "container";
+/// And which volumes it has removed under this.
+const EMPTIED: &str = "emptied";
 /// Since when a container can be made with more than one network.
 const NETWORKS_SINCE: (u16, u16) = (1, 44);
 
@@ -160,10 +161,11 @@ impl Errand<'_> {
         if there.is_none_or(|there| there.id == record.id()) {
             return unmet("there is no new container");
         }
+        let emptied = self.emptied().await?;
         for volume in &record.volumes {
-            match self.volume(text(volume, "/Name")).await? {
-                Some(now) if text(&now, "/CreatedAt") != text(volume, "/CreatedAt") => {}
-                Some(_) | None => return unmet("a volume is still the old one"),
+            let name = text(volume, "/Name");
+            if !emptied.iter().any(|other| other == name) || self.volume(name).await?.is_none() {
+                return unmet(format!("volume {name} is still the old one"));
             }
         }
         done(None)
@@ -171,23 +173,29 @@ impl Errand<'_> {
 
     /// Starts the container; where it is missing it is brought back or made first.
     pub(super) async fn start_anew(&self) -> End {
-        if self.find_by_name(self.name()).await?.is_none() {
-            let Some(record) = self.recall().await? else {
-                return Ok(CallEnd::new(
-                    StepOutcome::Failed,
-                    Some("it is gone, and nothing was written down of it".to_owned()),
-                ));
-            };
+        let record = self.recall().await?;
+        if let Some(record) = &record {
             if self.find_by_name(record.id()).await?.is_some() {
-                self.rename(record.id(), self.name()).await?;
-            } else {
+                // The old one is there: it must be the only one.
+                self.call_off().await?;
+            } else if self.find_by_name(self.name()).await?.is_none() {
                 for volume in &record.volumes {
                     self.make_volume(volume).await?;
                 }
-                self.create(&record).await?;
+                self.create(record).await?;
+            } else {
+                self.connect(record).await?;
             }
+        } else if self.find_by_name(self.name()).await?.is_none() {
+            return failed("it is gone, and nothing was written down of it");
         }
-        self.start().await
+        let end = self.start().await?;
+        if end.outcome == StepOutcome::Done {
+            // It holds the service's environment, secrets and all.
+            let order = self.brief.order();
+            self.desk.runs.forget(order.attempt, &order.target, RECORD).await.map_err(Trouble::Failed)?;
+        }
+        Ok(end)
     }
 
     async fn create(&self, record: &Record) -> Result<(), Trouble> {
@@ -195,28 +203,51 @@ impl Errand<'_> {
         let takes_all = self.daemon.speaks(major, minor);
         let body = body::create(&record.inspection, &record.image, takes_all);
         let query = [("name", self.name())];
-        let said = self.daemon.change(Method::POST, "/containers/create", &query, Some(&body), self.until).await?;
-        if takes_all {
+        self.daemon.change(Method::POST, "/containers/create", &query, Some(&body), self.until).await?;
+        self.connect(record).await
+    }
+
+    /// Joins the container to the networks that an older daemon does not take all at once.
+    async fn connect(&self, record: &Record) -> Result<(), Trouble> {
+        let (major, minor) = NETWORKS_SINCE;
+        if self.daemon.speaks(major, minor) {
             return Ok(());
         }
-        let id = text(&said.body, "/Id").to_owned();
+        let path = format!("/containers/{}/json", self.name());
+        let now = self.daemon.read(&path, &[], self.until).await?;
+        let there = now.pointer("/NetworkSettings/Networks").and_then(Value::as_object).cloned().unwrap_or_default();
         for (network, endpoint) in body::further_networks(&record.inspection) {
-            let body = json!({ "Container": id, "EndpointConfig": endpoint });
-            let path = format!("/networks/{network}/connect");
-            self.daemon.change(Method::POST, &path, &[], Some(&body), self.until).await?;
+            if !there.contains_key(&network) {
+                let body = json!({ "Container": self.name(), "EndpointConfig": endpoint });
+                let path = format!("/networks/{network}/connect");
+                self.daemon.change(Method::POST, &path, &[], Some(&body), self.until).await?;
+            }
         }
         Ok(())
     }
 
-    /// Removes a volume and makes an empty one of the same name and labels; leaves one alone that is new already.
+    /// Returns the names of the volumes that this attempt has removed.
+    async fn emptied(&self) -> Result<Vec<String>, Trouble> {
+        let order = self.brief.order();
+        let names = self.desk.runs.recall(order.attempt, &order.target, EMPTIED).await.map_err(Trouble::Failed)?;
+        Ok(names.and_then(|names| serde_json::from_value(names).ok()).unwrap_or_default())
+    }
+
+    /// Removes a volume, once, and makes an empty one of the same name and labels.
+    ///
+    /// By its time nobody can tell a new one from the old one: it has whole seconds, and before Docker 23 it changes with every write.
     async fn empty(&self, volume: &Value) -> Result<(), Trouble> {
         let name = text(volume, "/Name");
-        let now = self.volume(name).await?;
-        if now.as_ref().is_some_and(|now| text(now, "/CreatedAt") != text(volume, "/CreatedAt")) {
-            return Ok(());
-        }
-        if now.is_some() {
-            self.daemon.change(Method::DELETE, &format!("/volumes/{name}"), &[], None, self.until).await?;
+        let mut emptied = self.emptied().await?;
+        if !emptied.iter().any(|other| other == name) {
+            match self.daemon.change(Method::DELETE, &format!("/volumes/{name}"), &[], None, self.until).await {
+                Ok(_) | Err(Trouble::Missing(_)) => {}
+                Err(trouble) => return Err(trouble),
+            }
+            emptied.push(name.to_owned());
+            let order = self.brief.order();
+            let written = self.desk.runs.remember(order.attempt, &order.target, EMPTIED, &json!(emptied)).await;
+            written.map_err(Trouble::Failed)?;
         }
         self.make_volume(volume).await
     }

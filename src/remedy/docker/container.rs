@@ -15,6 +15,14 @@ pub(super) struct Container {
     pub(super) id: String,
     pub(super) state: State,
     pub(super) restart_count: i64,
+    pub(super) host_config: HostConfig,
+}
+
+/// What its host was told.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct HostConfig {
+    pub(super) auto_remove: bool,
 }
 
 /// How it goes.
@@ -25,8 +33,6 @@ pub(super) struct State {
     pub(super) running: bool,
     pub(super) exit_code: i64,
     pub(super) started_at: String,
-    #[serde(rename = "OOMKilled")]
-    pub(super) oom_killed: bool,
 }
 
 impl Container {
@@ -45,8 +51,8 @@ impl Container {
         !self.state.running && matches!(self.state.status.as_str(), "created" | "exited" | "dead")
     }
 
-    /// Tells whether it did not end by itself.
+    /// Tells whether it did not end by itself, where it ran a moment ago.
     pub(super) fn was_killed(&self) -> bool {
-        self.state.exit_code == KILLED && !self.state.oom_killed
+        self.state.exit_code == KILLED
     }
 }

@@ -4,9 +4,9 @@ use reqwest::Method;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::api::{Daemon, Trouble};
 use super::container::Container;
 use crate::config::{DockerCall, DockerDeed, Vault};
+use crate::docker::{Daemon, Trouble};
 use crate::http::Http;
 use crate::remedy::preflight::Seen;
 use crate::remedy::vault;
@@ -48,7 +48,17 @@ async fn may_stop(daemon: &Daemon, name: &str, until: Instant) -> Seen {
     }
     match daemon.change(Method::POST, &format!("/containers/{name}/stop"), &NO_NUMBER, None, until).await {
         // It understood, and refused the number: whoever could have forbidden it did not.
-        Err(Trouble::Refused(_) | Trouble::Failed(_)) | Ok(_) => (Some(true), "it may be stopped".to_owned()),
+        Err(Trouble::Refused(_) | Trouble::Failed(_)) => (Some(true), "it may be stopped".to_owned()),
+        Ok(_) => {
+            // Somebody in between took the number away.
+            let again = daemon.change(Method::POST, &format!("/containers/{name}/start"), &[], None, until).await;
+            let again =
+                again.map_or_else(|trouble| format!("and it could not: {trouble}"), |_| "and it was".to_owned());
+            (
+                Some(false),
+                format!("the proxy changes what is asked, so that it was stopped; it had to be started again, {again}"),
+            )
+        }
         Err(trouble) => (Some(false), trouble.to_string()),
     }
 }
@@ -87,6 +97,8 @@ fn session(deed: &DockerDeed) -> Option<&Vault> {
         | DockerDeed::Quarantine(_)
         | DockerDeed::IsAside(_)
         | DockerDeed::IsBack(_)
+        | DockerDeed::FindAside(_)
+        | DockerDeed::PutBack(_)
         | DockerDeed::LookAnew(_)
         | DockerDeed::Save(_)
         | DockerDeed::Rehearse(_)

@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{NO_FOLLOW, VaultError, refused, shown};
@@ -115,6 +115,19 @@ impl Folder {
         Ok(matches!(self.kind(name)?, Some(FileType::RegularFile)))
     }
 
+    /// Tells whether an entry may be changed; one that is no folder is moved without a right of its own.
+    pub(super) fn is_ours(&self, name: &str) -> Result<bool, VaultError> {
+        if self.kind(name)? != Some(FileType::Directory) {
+            return Ok(true);
+        }
+        let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        match rustix::fs::accessat(&self.fd, name, access, AtFlags::EACCESS) {
+            Ok(()) => Ok(true),
+            Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => Ok(false),
+            Err(why) => Err(refused(&format!("looking at {name}"), why)),
+        }
+    }
+
     fn kind(&self, name: &str) -> Result<Option<FileType>, VaultError> {
         match rustix::fs::statat(&self.fd, name, NO_FOLLOW) {
             Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
@@ -148,6 +161,11 @@ impl Folder {
         }
     }
 
+    /// Returns a path that leads to this very folder for as long as it is open, whatever its name is by then.
+    pub(super) fn place(&self) -> PathBuf {
+        Path::new("/proc/self/fd").join(self.fd.as_raw_fd().to_string())
+    }
+
     /// Makes durable what was done in it.
     pub(super) fn sync(&self) -> Result<(), VaultError> {
         match rustix::fs::fsync(&self.fd) {
@@ -166,7 +184,7 @@ fn open_at(at: impl AsFd, name: &OsStr) -> Result<OwnedFd, Errno> {
 /// Tells whether something is mounted at this very path.
 pub(super) fn is_mount(path: &Path) -> io::Result<bool> {
     let table = std::fs::read(MOUNTS)?;
-    let wanted = path.components().collect::<std::path::PathBuf>();
+    let wanted = path.components().collect::<PathBuf>();
     let mut places = table.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
     Ok(places.any(|place| Path::new(OsStr::from_bytes(&unescaped(place))) == wanted))
 }

@@ -42,6 +42,7 @@ fn a_container_made_anew_equals_the_old_one_and_its_session_is_gone() {
     let host = Host::of_test();
     let service = Service::start(&host, "anew", &OPTIONS);
     let before = host.inspect(service.name());
+    let old = service.linked().expect("a session");
     let volume = host.docker(&["volume", "inspect", "--format", "{{json .Labels}}", &service.volume()]);
     let daemon = reset(&service, &format!("unix://{}", host.socket));
     daemon.wait_long_for("the end of the reset", |daemon| {
@@ -51,12 +52,42 @@ fn a_container_made_anew_equals_the_old_one_and_its_session_is_gone() {
     assert_ne!(before.pointer("/Id"), after.pointer("/Id"), "it is a new one");
     assert_eq!(essence(&before), essence(&after));
     assert!(service.is_running());
+    let place = host.docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", &service.volume()]);
+    let session = std::fs::read_to_string(format!("{place}/session/Default/linked")).unwrap_or_default();
+    assert_ne!(session.trim(), old, "its session is gone");
     assert_eq!(host.docker(&["volume", "inspect", "--format", "{{json .Labels}}", &service.volume()]), volume);
     assert_eq!(
         host.docker(&["ps", "-aq", "--filter", &format!("name={}-", service.name())]),
         "",
         "nothing is left over"
     );
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
+#[test]
+#[ignore = "needs a Docker daemon: scripts/check-docker"]
+fn networks_addresses_and_aliases_are_kept() {
+    let host = Host::of_test();
+    let networks = [Network::of(&host, "wa-front", "172.30.17.0/24"), Network::of(&host, "wa-back", "172.30.18.0/24")];
+    let [front, back] = networks.each_ref().map(|network| network.1);
+    let options = ["--ip", "172.30.17.9", "--network-alias", "whatsapp", "--hostname", "wa-1"];
+    let service = Service::start_on(&host, "networks", front, &options);
+    host.docker(&["network", "connect", "--alias", "session", back, service.name()]);
+    let before = host.inspect(service.name());
+    let daemon = reset(&service, &format!("unix://{}", host.socket));
+    daemon.wait_long_for("the end of the reset", |daemon| ends(daemon) == ["done"]);
+    let after = host.inspect(service.name());
+    assert_ne!(before.pointer("/Id"), after.pointer("/Id"), "it is a new one");
+    assert_eq!(essence(&before), essence(&after));
+    assert_eq!(after.pointer("/Config/Hostname"), Some(&json!("wa-1")));
+    assert_eq!(after.pointer("/NetworkSettings/Networks/wa-front/IPAddress"), Some(&json!("172.30.17.9")));
+    for (network, alias) in [(front, "whatsapp"), (back, "session")] {
+        let aliases =
+            after.pointer(&format!("/NetworkSettings/Networks/{network}/Aliases")).cloned().unwrap_or_default();
+        let has = |wanted: &str| aliases.as_array().is_some_and(|all| all.iter().any(|one| one == wanted));
+        let old_id = before.pointer("/Id").and_then(Value::as_str).and_then(|id| id.get(..12)).unwrap_or_default();
+        assert!(has(alias) && !has(old_id), "{network}: {aliases}");
+    }
     assert_eq!(daemon.stop().0, Some(0));
 }
 
@@ -104,6 +135,22 @@ fn a_proxy_that_forbids_a_call_is_named_and_nothing_is_done() {
     assert!(said.contains(&format!("the proxy denies POST /containers/{}/stop", service.name())), "{said}");
     assert_eq!(before.pointer("/State/StartedAt"), host.inspect(service.name()).pointer("/State/StartedAt"));
     assert_eq!(daemon.stop().0, Some(0));
+}
+
+/// A network that goes with the test.
+struct Network<'h>(&'h Host, &'static str);
+
+impl<'h> Network<'h> {
+    fn of(host: &'h Host, name: &'static str, subnet: &str) -> Self {
+        host.docker(&["network", "create", "--subnet", subnet, name]);
+        Self(host, name)
+    }
+}
+
+impl Drop for Network<'_> {
+    fn drop(&mut self) {
+        drop(self.0.try_docker(&["network", "rm", self.1]));
+    }
 }
 
 /// Orders a reset by making the container anew.

@@ -44,13 +44,18 @@ impl Host {
 impl<'h> Service<'h> {
     /// Starts one and waits until somebody has scanned.
     pub(super) fn start(host: &'h Host, name: &str, options: &[&str]) -> Self {
+        Self::start_on(host, name, "host", options)
+    }
+
+    /// The same on a network that is not the host's: nobody can ask it then.
+    pub(super) fn start_on(host: &'h Host, name: &str, network: &str, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let name = format!("wa-{name}");
         let port = free_address().port();
         let service = Self { host, directory, name, port };
         let (volume, env) = (format!("{}:/app/data", service.volume()), format!("PORT={port}"));
         host.docker(&["volume", "create", "--label", "com.docker.compose.volume=session", &service.volume()]);
-        let mut arguments = vec!["run", "-d", "--name", &service.name, "--network", "host", "-v", &volume];
+        let mut arguments = vec!["run", "-d", "--name", &service.name, "--network", network, "-v", &volume];
         arguments.extend(["-e", &env, "-e", "SCAN_AFTER=4"]);
         arguments.extend(options);
         arguments.push("wa-session:test");

@@ -1,5 +1,8 @@
 //! The Docker Engine API, as far as it is needed: version negotiated, answers read tolerantly, troubles named by what to do.
+//!
+//! Facts after the API's own reference (docs.docker.com/reference/api/engine) and what daemons of Docker 20 to 29 answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -23,18 +26,20 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(8);
 
 /// A daemon.
 #[derive(Debug)]
-pub(super) struct Daemon {
+pub struct Daemon {
     http: Http,
     base: String,
     shown: String,
     version: Option<(u16, u16)>,
     /// It is Docker's own, and no other one that speaks its API.
     is_docker: bool,
+    /// Something was sent that may have changed something.
+    has_sent: AtomicBool,
 }
 
 /// What stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// Nobody listens.
     #[error("no Docker daemon answers at {0}")]
     Absent(String),
@@ -71,20 +76,21 @@ impl Trouble {
     }
 
     /// Tells whether there is no such thing.
-    pub(super) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing(_))
     }
 }
 
 /// What the daemon said.
 #[derive(Debug)]
-pub(super) struct Said {
-    pub(super) body: Value,
+pub struct Said {
+    /// Its body; null where that is no JSON.
+    pub body: Value,
 }
 
 impl Daemon {
     /// Speaks to a daemon, in the newest version of the API that both know. A proxy that hides it gets paths without one.
-    pub(super) async fn at(endpoint: &DockerEndpoint, http: &Http, until: Instant) -> Result<Self, Trouble> {
+    pub async fn at(endpoint: &DockerEndpoint, http: &Http, until: Instant) -> Result<Self, Trouble> {
         let (http, base, shown) = match endpoint {
             DockerEndpoint::Unix(path) => {
                 let http = Http::over_socket(path).map_err(|error| Trouble::Failed(error.to_string()))?;
@@ -92,7 +98,7 @@ impl Daemon {
             }
             DockerEndpoint::Tcp(base) => (http.clone(), base.clone(), base.clone()),
         };
-        let mut daemon = Self { http, base, shown, version: None, is_docker: false };
+        let mut daemon = Self { http, base, shown, version: None, is_docker: false, has_sent: AtomicBool::new(false) };
         let url = daemon.url("/_ping", &[])?;
         let response = daemon.retried(until, || daemon.get(&url)).await?;
         if response.status().is_success() {
@@ -104,18 +110,24 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// Tells whether something was sent that may have changed something.
+    #[must_use]
+    pub fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Relaxed)
+    }
+
     /// Tells whether it is Docker's own daemon, and no other one that speaks its API.
-    pub(super) fn is_docker(&self) -> bool {
+    pub fn is_docker(&self) -> bool {
         self.is_docker
     }
 
     /// Tells whether the version that both speak is at least this one; one that is not known is taken for a new one.
-    pub(super) fn speaks(&self, major: u16, minor: u16) -> bool {
+    pub fn speaks(&self, major: u16, minor: u16) -> bool {
         self.version.is_none_or(|version| (major, minor) <= version)
     }
 
     /// Reads something; tried again until then where what stands in the way may pass.
-    pub(super) async fn read(&self, path: &str, query: &[(&str, &str)], until: Instant) -> Result<Value, Trouble> {
+    pub async fn read(&self, path: &str, query: &[(&str, &str)], until: Instant) -> Result<Value, Trouble> {
         let (url, what) = (self.url(path, query)?, format!("GET {path}"));
         let ask = || async {
             let response = self.get(&url).await?;
@@ -125,7 +137,7 @@ impl Daemon {
     }
 
     /// Changes something. Tried again only where it was certainly not begun, or where doing it twice is as good as once.
-    pub(super) async fn change(
+    pub async fn change(
         &self,
         method: Method,
         path: &str,
@@ -150,7 +162,10 @@ impl Daemon {
         };
         let mut pause = BACK_OFF_FIRST;
         loop {
-            match ask().await {
+            let end = ask().await;
+            let is_unsent = matches!(end, Err(Trouble::Absent(_) | Trouble::Forbidden(_) | Trouble::Denied(_)));
+            self.has_sent.fetch_or(!is_unsent, Ordering::Relaxed);
+            match end {
                 Err(Trouble::Absent(_)) if timeout_at(until, sleep(pause)).await.is_ok() => {
                     pause = pause.saturating_mul(2).min(BACK_OFF_MAX);
                 }
@@ -166,9 +181,8 @@ impl Daemon {
     /// Names why nobody was reached.
     fn unreached(&self, why: &NoReply) -> Trouble {
         match why {
-            // The only thing of our own that a socket can lack is the right to use it.
-            NoReply::Ours(_) => Trouble::Forbidden(self.shown.clone()),
-            NoReply::Theirs(_) => Trouble::Absent(self.shown.clone()),
+            NoReply::Ours(why) if why.to_lowercase().contains("permission") => Trouble::Forbidden(self.shown.clone()),
+            NoReply::Ours(_) | NoReply::Theirs(_) => Trouble::Absent(self.shown.clone()),
         }
     }
 
