@@ -13,9 +13,12 @@ mod exec;
 mod fleet;
 mod hook;
 mod http_call;
+mod inbound;
 mod json;
 mod kubernetes;
+mod logs;
 mod mark;
+mod memory;
 mod mode;
 mod nearest;
 mod node;
@@ -25,9 +28,11 @@ mod policy;
 mod problem;
 mod recording;
 mod remedy;
+mod runtime;
 mod scope;
 mod secret;
 mod section;
+mod senses;
 mod settings;
 mod single;
 mod sqlite;
@@ -52,9 +57,14 @@ use serde::Serialize;
 pub use self::coolify::{CoolifyAt, CoolifyCall, CoolifyDeed, CoolifyResource};
 pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
+pub use self::inbound::Inbound;
 pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
+pub use self::logs::Logs;
+pub use self::memory::MemoryFrom;
 pub use self::recording::{RecordingTarget, recording_target};
+pub use self::runtime::RuntimeFrom;
 pub use self::secret::{Unreadable, is_phone};
+pub use self::senses::Senses;
 pub use self::single::{Single, SingleKind, single};
 pub use self::sqlite::{SqliteCall, SqliteDeed, UserKey};
 pub use self::twins::PREFIX;
@@ -123,6 +133,8 @@ pub struct Target {
     pub body_bytes_max: usize,
     /// The page on which a person scans the QR code.
     pub qr_page: Option<String>,
+    /// What is looked at besides its status.
+    pub senses: Senses,
     /// How each remedy is carried out.
     pub hooks: BTreeMap<Remedy, Arc<Hook>>,
 }

@@ -136,6 +136,18 @@ impl Daemon {
         self.retried(until, ask).await.map(|said| said.body)
     }
 
+    /// Opens what goes on for ever, such as events or a log that is followed: its body is read as it comes. Once, and only its
+    /// beginning is limited in time.
+    pub async fn open(&self, path: &str, query: &[(&str, &str)], until: Instant) -> Result<Response, Trouble> {
+        let (url, what) = (self.url(path, query)?, format!("GET {path}"));
+        let opened = timeout_at(until, self.get(&url)).await;
+        let response = opened.map_err(|_elapsed| Trouble::Silent(format!("{what} takes too long")))??;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(said(response, &what).await.err().unwrap_or(Trouble::Failed(what)))
+    }
+
     /// Changes something. Tried again only where it was certainly not begun, or where doing it twice is as good as once.
     pub async fn change(
         &self,

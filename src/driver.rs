@@ -24,9 +24,10 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
-use crate::engine::{Event, Input, Moment, Output, Sample, TargetId, Wall, Watchdog};
+use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
 use crate::http::Http;
 use crate::notify::Notify;
+use crate::recording::News;
 use crate::remedy::{self, Adopted, Remedies};
 use crate::source::Sources;
 use crate::store::{Answer, Store, StoreError};
@@ -229,7 +230,7 @@ impl Turn {
     async fn run(
         &mut self,
         signals: &mut Signals,
-        mut samples: mpsc::Receiver<(TargetId, Sample)>,
+        mut samples: mpsc::Receiver<News>,
         answers: &mut mpsc::Receiver<Answer>,
         mut hooks: mpsc::Receiver<remedy::Answer>,
         mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
@@ -268,7 +269,7 @@ impl Turn {
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
-                    for (target, sample) in batch.drain(..) {
+                    for News { target, sample, raw: _ } in batch.drain(..) {
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }

@@ -15,7 +15,7 @@ use reading::{Source, heads, rust_sources, supers, tracked_texts};
 mod reading;
 
 /// The rooms, from the door to the core. A room names only rooms further down; rooms of one layer never name each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["cli"],
     &["driver", "replay", "demo"],
@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 9] = [
     &["docker"],
     &["http"],
     &["config"],
+    &["recording"],
     &["dialect"],
     &["engine"],
 ];

@@ -56,7 +56,7 @@ async fn ask(target: Arc<Target>) -> anyhow::Result<bool> {
 
 /// Asks a target everything that makes sense to ask in its state, the status first. Also `check --live` asks so.
 pub(super) async fn ask_all(poller: &Poller, endpoints: &Endpoints) -> Result<Vec<(Ask, Sample)>, Unasked> {
-    let status = poller.ask(endpoints, Ask::Status).await?;
+    let status = poller.ask(endpoints, Ask::Status).await?.sample;
     let more = match state(&status) {
         Some(SessionState::Connected) => Some(Ask::Deep),
         Some(SessionState::NeedsScan) => Some(Ask::Qr),
@@ -64,7 +64,7 @@ pub(super) async fn ask_all(poller: &Poller, endpoints: &Endpoints) -> Result<Ve
     };
     let mut heard = vec![(Ask::Status, status)];
     if let Some(ask) = more.filter(|ask| endpoints.has(*ask)) {
-        heard.push((ask, poller.ask(endpoints, ask).await?));
+        heard.push((ask, poller.ask(endpoints, ask).await?.sample));
     }
     Ok(heard)
 }

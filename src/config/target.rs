@@ -10,7 +10,7 @@ use super::remedy::{Remedies, Whom};
 use super::scope::Scope;
 use super::section::{Item, Section};
 use super::url::URL_BYTES_MAX;
-use super::{Target, mode, remedy, secret, url};
+use super::{Target, mode, remedy, secret, senses, url};
 use crate::dialect::{Dialect, Route};
 use crate::engine::policy::{Limits, Watch};
 use crate::engine::target::TargetId;
@@ -31,13 +31,11 @@ const VENDOR: &str = "wasender";
 const API_HOSTS: [&str; 2] = ["wasenderapi.com", "www.wasenderapi.com"];
 
 /// Keys that belong elsewhere, and where.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("token", "a token is read from token_file or token_env, and never stands in the configuration"),
     ("api_key", "a token is read from token_file or token_env, and never stands in the configuration"),
     ("notify", "whom to tell stands in a section of its own, [notify.NAME]"),
     ("hooks", "write them by remedy, as in [target.NAME.remedy.restart.exec]"),
-    ("logs", "this version asks status endpoints alone"),
-    ("memory", "this version asks status endpoints alone"),
 ];
 
 /// Reads targets, one after the other.
@@ -76,6 +74,7 @@ impl Reader<'_> {
             self.check_route(&section, dialect, session.as_deref(), status_path.as_deref());
             self.weigh_token(&section, dialect, token.is_some());
         }
+        let senses = senses::take(&mut section, &mut self.scope);
         let mode = self.modes.take(&mut section, self.scope.report);
         let restart_keeps_session = section.take("restart_keeps_session").and_then(|item| item.flag(self.scope.report));
         let group = section.take("group").and_then(|item| group(&item, self.scope.report));
@@ -104,8 +103,19 @@ impl Reader<'_> {
             ..watch
         };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
-        let target =
-            Target { id: id?, dialect, url, session, status_path, token, timeout, body_bytes_max, qr_page, hooks };
+        let target = Target {
+            id: id?,
+            dialect,
+            url,
+            session,
+            status_path,
+            token,
+            timeout,
+            body_bytes_max,
+            qr_page,
+            senses,
+            hooks,
+        };
         Some((target, watch))
     }
 

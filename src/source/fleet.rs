@@ -13,14 +13,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::count::Counts;
+use super::follow::Followers;
 use super::history::Reading;
-use super::poll::Past;
+use super::outlet::Outlet;
+use super::poll::{Past, Seen};
 use super::{Clock, Endpoints, Poller};
 use crate::config::Target;
 use crate::engine::sample::{Reply, Sample, Word};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
 use crate::http::Http;
+use crate::recording::{News, Raw};
 
 /// Room for samples that the engine has not taken yet: more than a second of answers from a thousand targets. Whoever makes the
 /// channel uses it.
@@ -35,13 +38,16 @@ pub const QUEUE_MAX: usize = 1024;
 /// - [`Sources::replace`], and dropping the sources, end every call in flight at once: the answer to a question that nobody asks
 ///   any more is no news.
 pub struct Sources {
+    http: Http,
+    clock: Clock,
     poller: Poller,
-    samples: mpsc::Sender<(TargetId, Sample)>,
+    samples: mpsc::Sender<News>,
     tracker: TaskTracker,
     counts: Arc<Counts>,
     lines: BTreeMap<TargetId, Arc<Line>>,
     /// Ends the calls to these targets.
     end: CancellationToken,
+    followers: Followers,
 }
 
 /// One target, and what becomes of the calls to it.
@@ -77,11 +83,15 @@ impl Sources {
         targets: BTreeMap<TargetId, Arc<Target>>,
         http: Http,
         clock: Clock,
-        samples: mpsc::Sender<(TargetId, Sample)>,
+        samples: mpsc::Sender<News>,
         tracker: TaskTracker,
     ) -> Self {
-        let poller = Poller::new(http, clock);
-        Self { poller, samples, tracker, counts: Arc::default(), lines: lines(targets), end: CancellationToken::new() }
+        let poller = Poller::new(http.clone(), Arc::clone(&clock));
+        let (counts, lines, end) = (Arc::default(), BTreeMap::new(), CancellationToken::new());
+        let followers = Followers::default();
+        let mut sources = Self { http, clock, poller, samples, tracker, counts, lines, end, followers };
+        sources.replace(targets);
+        sources
     }
 
     /// Asks a target once. Its sample leaves through the channel, if one comes of it.
@@ -108,6 +118,14 @@ impl Sources {
     pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
         self.end.cancel();
         self.end = CancellationToken::new();
+        let outlet = |target| Outlet {
+            http: self.http.clone(),
+            counts: Arc::clone(&self.counts),
+            clock: Arc::clone(&self.clock),
+            samples: self.samples.clone(),
+            target,
+        };
+        self.followers.replace(&targets, &self.tracker, &outlet);
         self.lines = lines(targets);
     }
 
@@ -151,18 +169,20 @@ impl Line {
 
 impl Line {
     /// Tells what happened to the session since the list was last read.
-    async fn read_past(&self, poller: &Poller, samples: &mpsc::Sender<(TargetId, Sample)>, counts: &Counts) {
+    async fn read_past(&self, poller: &Poller, samples: &mpsc::Sender<News>, counts: &Counts) {
         let past = poller.past(&self.endpoints).await;
-        let news: Vec<Sample> = match past {
-            Past::Rows(rows) => {
-                let news = self.reading.news(rows).into_iter();
-                news.filter_map(|line| self.endpoints.target().dialect.read_log(&line).map(Sample::Signal)).collect()
-            }
-            Past::Throttled(sample) => vec![sample],
+        let dialect = &self.endpoints.target().dialect;
+        let signal = |line: String| {
+            let signal = dialect.read_log(&line)?;
+            Some(Seen { raw: Raw::Log(signal.line.as_str().to_owned()), sample: Sample::Signal(signal) })
+        };
+        let news: Vec<Seen> = match past {
+            Past::Rows(rows) => self.reading.news(rows).into_iter().filter_map(signal).collect(),
+            Past::Throttled(seen) => vec![*seen],
             Past::Unheard => Vec::new(),
         };
-        for sample in news {
-            if samples.try_send((self.id.clone(), sample)).is_err() {
+        for Seen { sample, raw } in news {
+            if samples.try_send(News { target: self.id.clone(), sample, raw }).is_err() {
                 counts.queue_full.add();
             }
         }
@@ -178,26 +198,27 @@ impl Turn {
         Some(Self { line: Arc::clone(line), ask, counts: Arc::clone(counts), is_over: false })
     }
 
-    async fn carry_out(mut self, poller: Poller, samples: mpsc::Sender<(TargetId, Sample)>) {
+    async fn carry_out(mut self, poller: Poller, samples: mpsc::Sender<News>) {
         let asked = poller.ask(&self.line.endpoints, self.ask).await;
         self.is_over = true;
         let told = &self.line.place(self.ask).told;
         match asked {
-            Ok(sample) => {
+            Ok(Seen { sample, raw }) => {
                 told.store(false, Ordering::Relaxed);
                 // Left before the sample is seen: whoever asks again upon it is not turned away.
-                let (id, counts) = (self.line.id.clone(), Arc::clone(&self.counts));
+                let (target, counts) = (self.line.id.clone(), Arc::clone(&self.counts));
                 drop(self);
-                if samples.try_send((id, sample)).is_err() {
+                if samples.try_send(News { target, sample, raw }).is_err() {
                     counts.queue_full.add();
                 }
             }
             Err(why) => {
                 self.counts.unasked.add();
                 // Whoever watches must not take the last answer for the present one.
-                let sample =
-                    Sample::Poll { reply: Reply::Unasked(Word::new(&why.to_string())), latency: Duration::ZERO };
-                if self.ask == Ask::Status && samples.try_send((self.line.id.clone(), sample)).is_err() {
+                let word = Word::new(&why.to_string());
+                let sample = Sample::Poll { reply: Reply::Unasked(word.clone()), latency: Duration::ZERO };
+                let news = News { target: self.line.id.clone(), sample, raw: Raw::Unasked(word) };
+                if self.ask == Ask::Status && samples.try_send(news).is_err() {
                     self.counts.queue_full.add();
                 }
                 if !told.swap(true, Ordering::Relaxed) {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
-use reqwest::{StatusCode, Url};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use tokio::task::spawn_blocking;
@@ -14,11 +14,11 @@ use super::endpoints::Token;
 use super::history::EVERY;
 use super::{Clock, Endpoints};
 use crate::config::Unreadable;
-use crate::dialect::{Heard, Pace};
 use crate::engine::moment::Moment;
 use crate::engine::sample::{Failure, Sample};
 use crate::engine::watchdog::Ask;
 use crate::http::{Http, NoReply, Unread, read_capped};
+use crate::recording::{Call, Came, Raw};
 
 /// A deep probe waits for a page or a phone behind the service, so it may take this many times as long as a status poll ...
 const DEEP_PATIENCE: u32 = 3;
@@ -36,6 +36,15 @@ const TOKEN_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 pub struct Poller {
     http: Http,
     clock: Clock,
+}
+
+/// What came of asking a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// What it means.
+    pub sample: Sample,
+    /// What came.
+    pub raw: Raw,
 }
 
 /// Why a target was not asked, or was asked in vain by our own fault. It says nothing about the target: no sample comes of it.
@@ -66,7 +75,7 @@ impl Poller {
     }
 
     /// Asks a target once. Takes as long as the target may take, and a moment for its token.
-    pub async fn ask(&self, endpoints: &Endpoints, ask: Ask) -> Result<Sample, Unasked> {
+    pub async fn ask(&self, endpoints: &Endpoints, ask: Ask) -> Result<Seen, Unasked> {
         let url = endpoints.url(ask).ok_or(Unasked::NoEndpoint)?;
         let headers = headers(endpoints.token()).await?;
         let target = endpoints.target();
@@ -74,13 +83,15 @@ impl Poller {
         let call = hear(&self.http, url, &headers, target.body_bytes_max);
         let heard = timeout(time_limit(target.timeout, ask), call).await;
         let now = (self.clock)();
-        let heard = match heard {
+        let came = match heard {
             Ok(Ok(reply)) => reply,
-            Ok(Err(NoReply::Theirs(failure))) => Reply::Failed(failure),
+            Ok(Err(NoReply::Theirs(failure))) => Came::Failed(failure),
             Ok(Err(NoReply::Ours(why))) => return Err(Unasked::Ourselves(why)),
-            Err(_elapsed) => Reply::Failed(Failure::Timeout),
+            Err(_elapsed) => Came::Failed(Failure::Timeout),
         };
-        Ok(target.dialect.read(ask, endpoints.route(), now.wall, now.since(asked), heard.as_heard()))
+        let latency = now.since(asked);
+        let sample = target.dialect.read(ask, endpoints.route(), now.wall, latency, came.heard());
+        Ok(Seen { sample, raw: Raw::Asked(ask, Call { latency, came }) })
     }
 }
 
@@ -90,7 +101,7 @@ pub(super) enum Past {
     /// Its rows by their numbers, the earliest first.
     Rows(Vec<(u64, String)>),
     /// The gateway is asked too often.
-    Throttled(Sample),
+    Throttled(Box<Seen>),
     /// It was not heard, which says nothing: whoever does not answer is told by the polls.
     Unheard,
 }
@@ -105,14 +116,16 @@ impl Poller {
         let call = hear(&self.http, url, &headers, target.body_bytes_max);
         let Ok(Ok(reply)) = timeout(target.timeout.min(EVERY), call).await else { return Past::Unheard };
         match &reply {
-            Reply::Came { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
-                let (now, heard) = ((self.clock)().wall, reply.as_heard());
-                Past::Throttled(target.dialect.read(Ask::Status, endpoints.route(), now, Duration::ZERO, heard))
+            Came::Reply { status: 429, .. } => {
+                let (now, latency) = ((self.clock)().wall, Duration::ZERO);
+                let sample = target.dialect.read(Ask::Status, endpoints.route(), now, latency, reply.heard());
+                let raw = Raw::Asked(Ask::Status, Call { latency, came: reply });
+                Past::Throttled(Box::new(Seen { sample, raw }))
             }
-            Reply::Came { status, body, .. } if status.is_success() => {
+            Came::Reply { status: 200..=299, body, .. } => {
                 target.dialect.read_history(body).map_or(Past::Unheard, Past::Rows)
             }
-            Reply::Came { .. } | Reply::Failed(_) => Past::Unheard,
+            Came::Reply { .. } | Came::Failed(_) => Past::Unheard,
         }
     }
 
@@ -128,34 +141,20 @@ impl fmt::Debug for Poller {
     }
 }
 
-/// What was heard, still with its owner.
-enum Reply {
-    Came { status: StatusCode, headers: HeaderMap, body: Vec<u8> },
-    Failed(Failure),
-}
-
-impl Reply {
-    fn as_heard(&self) -> Heard<'_> {
-        match self {
-            Self::Came { status, headers, body } => {
-                let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-                let pace = Pace { retry_after: text(&RETRY_AFTER), rate_limit_reset: text(&RATE_LIMIT_RESET) };
-                Heard::Reply { status: status.as_u16(), pace, body }
-            }
-            Self::Failed(failure) => Heard::Failed(*failure),
-        }
-    }
-}
-
-async fn hear(http: &Http, url: &Url, headers: &HeaderMap, bytes_max: usize) -> Result<Reply, NoReply> {
+async fn hear(http: &Http, url: &Url, headers: &HeaderMap, bytes_max: usize) -> Result<Came, NoReply> {
     let mut response = http.get(url, headers).await?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
+    let reply = |body| {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (retry_after, rate_limit_reset) = (text(&RETRY_AFTER), text(&RATE_LIMIT_RESET));
+        Came::Reply { status: status.as_u16(), retry_after, rate_limit_reset, body }
+    };
     match read_capped(response, bytes_max).await {
-        Ok(body) => Ok(Reply::Came { status, headers, body }),
+        Ok(body) => Ok(reply(body)),
         // A success is nothing without its body. Any other status speaks for itself: a proxy's long page of error is one.
-        Err(Unread::TooLarge(_)) if status.is_success() => Ok(Reply::Failed(Failure::TooLarge)),
-        Err(Unread::TooLarge(body)) => Ok(Reply::Came { status, headers, body }),
+        Err(Unread::TooLarge(_)) if status.is_success() => Ok(Came::Failed(Failure::TooLarge)),
+        Err(Unread::TooLarge(body)) => Ok(reply(body)),
         Err(Unread::Broken(why)) => Err(why),
     }
 }

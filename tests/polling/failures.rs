@@ -98,7 +98,7 @@ async fn assert_times_out(server: &Server) {
 async fn poll_twice(server: &Server) {
     let (poller, endpoints) = (poller(), Endpoints::of(Arc::new(shop(&server.url))));
     for _ in 0..2 {
-        let reply = reply(poller.ask(&endpoints, Ask::Status).await.unwrap());
+        let reply = reply(poller.ask(&endpoints, Ask::Status).await.unwrap().sample);
         assert_eq!(state(&reply), SessionState::Connected);
     }
 }

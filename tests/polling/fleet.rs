@@ -12,12 +12,13 @@ use wa_watchdog::config::Target;
 use wa_watchdog::engine::sample::{Failure, Reply, SessionState};
 use wa_watchdog::engine::{Ask, Sample, TargetId};
 use wa_watchdog::http::Http;
+use wa_watchdog::recording::News;
 use wa_watchdog::source::{Clock, Sources};
 
 use crate::server::{Act, CONNECTED, Server, http, ok};
 use crate::{PATIENCE, acme, clock, id, reply, shop, state, until};
 
-type Samples = mpsc::Receiver<(TargetId, Sample)>;
+type Samples = mpsc::Receiver<News>;
 
 #[tokio::test]
 async fn a_target_that_hangs_delays_no_other() {
@@ -138,7 +139,8 @@ fn targets<const N: usize>(named: [(&str, Target); N]) -> BTreeMap<TargetId, Arc
 }
 
 async fn next(samples: &mut Samples) -> (TargetId, Sample) {
-    timeout(PATIENCE, samples.recv()).await.unwrap().unwrap()
+    let news = timeout(PATIENCE, samples.recv()).await.unwrap().unwrap();
+    (news.target, news.sample)
 }
 
 /// Every reason that came up.

@@ -11,8 +11,9 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use wa_watchdog::config::Target;
 use wa_watchdog::engine::sample::{Reply, SessionState};
-use wa_watchdog::engine::{Ask, Moment, Sample, TargetId, Wall};
+use wa_watchdog::engine::{Ask, Moment, Sample, Wall};
 use wa_watchdog::http::Http;
+use wa_watchdog::recording::News;
 use wa_watchdog::source::Sources;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -26,7 +27,7 @@ const LOGS: &str = "/whatsapp-sessions/16548/session-logs";
 struct Scene {
     vendor: MockServer,
     sources: Sources,
-    samples: mpsc::Receiver<(TargetId, Sample)>,
+    samples: mpsc::Receiver<News>,
     secs: Arc<AtomicU64>,
 }
 
@@ -61,13 +62,13 @@ impl Scene {
         self.ask().await;
         // The next poll is asked when the list was read, or not.
         self.settle().await;
-        std::iter::from_fn(|| self.samples.try_recv().ok()).map(|(_, sample)| signal(sample)).collect()
+        std::iter::from_fn(|| self.samples.try_recv().ok()).map(|news| signal(news.sample)).collect()
     }
 
     async fn ask(&mut self) {
         self.sources.ask(&id("acme"), Ask::Status);
-        let (_, sample) = timeout(PATIENCE, self.samples.recv()).await.unwrap().unwrap();
-        assert_eq!(state(&reply(sample)), SessionState::Connected);
+        let news = timeout(PATIENCE, self.samples.recv()).await.unwrap().unwrap();
+        assert_eq!(state(&reply(news.sample)), SessionState::Connected);
     }
 
     /// Waits until nothing is said any more for a moment.
@@ -148,8 +149,8 @@ async fn a_vendor_that_is_asked_too_often_is_left_alone() {
     Mock::given(path(LOGS)).respond_with(throttled).mount(&scene.vendor).await;
     scene.sources.ask(&id("acme"), Ask::Status);
     timeout(PATIENCE, scene.samples.recv()).await.unwrap().unwrap();
-    let (_, sample) = timeout(PATIENCE, scene.samples.recv()).await.unwrap().unwrap();
-    assert_eq!(reply(sample), Reply::Throttled { retry_after: Some(Duration::from_secs(7)) });
+    let news = timeout(PATIENCE, scene.samples.recv()).await.unwrap().unwrap();
+    assert_eq!(reply(news.sample), Reply::Throttled { retry_after: Some(Duration::from_secs(7)) });
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wa_watchdog::config::Target;
+use wa_watchdog::config::{Senses, Target};
 use wa_watchdog::dialect::Dialect;
 use wa_watchdog::engine::sample::{Failure, Reply, SessionState};
 use wa_watchdog::engine::{Ask, Moment, Sample, TargetId, Wall};
@@ -52,6 +52,7 @@ fn target(dialect: &str, url: &str) -> Target {
         timeout: PATIENCE,
         body_bytes_max: 64 * 1024,
         qr_page: None,
+        senses: Senses::default(),
         hooks: BTreeMap::new(),
     }
 }
@@ -71,7 +72,7 @@ fn poller() -> Poller {
 }
 
 async fn ask(target: Target, ask: Ask) -> Result<Sample, Unasked> {
-    poller().ask(&Endpoints::of(Arc::new(target)), ask).await
+    poller().ask(&Endpoints::of(Arc::new(target)), ask).await.map(|seen| seen.sample)
 }
 
 /// Asks for the status once.

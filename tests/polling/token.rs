@@ -117,7 +117,7 @@ async fn a_token_that_cannot_be_read_is_told_once_until_it_can() {
     assert_eq!(told(), 1, "{}", log.text());
     assert!(log.text().contains("target_id=acme") && log.text().contains("No such file"), "{}", log.text());
     for _ in 0..3 {
-        let (_, sample) = seen.try_recv().unwrap();
+        let sample = seen.try_recv().unwrap().sample;
         assert!(matches!(sample, wa_watchdog::engine::Sample::Poll { reply: Reply::Unasked(_), .. }), "{sample:?}");
     }
     assert!(seen.try_recv().is_err());

@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use wa_watchdog::config::{Call, Exec, Hook, HookStep, HttpCall, Retry, Target};
+use wa_watchdog::config::{Call, Exec, Hook, HookStep, HttpCall, Retry, Senses, Target};
 use wa_watchdog::dialect::Dialect;
 use wa_watchdog::engine::attempt::{Act, AttemptId, Cause, StepEnd, StepOrder, StepOutcome};
 use wa_watchdog::engine::incident::IncidentId;
@@ -123,6 +123,7 @@ fn targets(hook: Hook) -> BTreeMap<TargetId, Arc<Target>> {
         timeout: PATIENCE,
         body_bytes_max: 64 * 1024,
         qr_page: Some("http://127.0.0.1:1/qr".to_owned()),
+        senses: Senses::default(),
         hooks: BTreeMap::from([(Remedy::Restart, Arc::new(hook))]),
     };
     BTreeMap::from([(shop(), Arc::new(target))])
