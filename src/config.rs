@@ -23,6 +23,7 @@ mod mode;
 mod nearest;
 mod node;
 mod notify;
+mod path;
 mod placeholder;
 mod policy;
 mod problem;
@@ -72,6 +73,7 @@ pub use self::wasender::{WasenderAt, WasenderCall, WasenderDeed};
 pub use self::wasender_backend::{BackendAt, BackendCall, BackendDeed, Proof};
 use crate::dialect::Dialect;
 use crate::engine::ladder::Remedy;
+use crate::engine::path::PathName;
 use crate::engine::policy::{Limits, Policy};
 use crate::engine::target::TargetId;
 
@@ -90,6 +92,8 @@ pub struct Settings {
     pub targets: BTreeMap<TargetId, Arc<Target>>,
     /// Where announcements go.
     pub notifiers: Vec<Notifier>,
+    /// Network paths that are looked at.
+    pub paths: Arc<[PathAt]>,
     /// What can be meant, and rarely is.
     pub warnings: Vec<Problem>,
 }
@@ -133,10 +137,36 @@ pub struct Target {
     pub body_bytes_max: usize,
     /// The page on which a person scans the QR code.
     pub qr_page: Option<String>,
+    /// The vendor behind the gateway, to be asked what the gateway does not know.
+    pub vendor: Option<VendorAt>,
     /// What is looked at besides its status.
     pub senses: Senses,
     /// How each remedy is carried out.
     pub hooks: BTreeMap<Remedy, Arc<Hook>>,
+}
+
+/// A network path that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathAt {
+    /// Its name.
+    pub name: PathName,
+    /// Where it leads.
+    pub url: String,
+    /// How often it is looked at.
+    pub every: Duration,
+    /// How long its answer may take.
+    pub timeout: Duration,
+    /// The dialects whose sessions need it; empty: all of them.
+    pub dialects: Vec<String>,
+}
+
+/// The vendor behind a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorAt {
+    /// Base URL, without a slash at the end.
+    pub url: String,
+    /// The token of the account.
+    pub token: Secret,
 }
 
 /// Where a secret is read at each use, so that it can be rotated without a restart.

@@ -20,6 +20,8 @@
 //! | `[deep]` | `path` of a call that needs the live session (none: never asked, but a recorded answer is judged), and what proves it dead: texts `dead`, conditions `dead_when`, `timeout_fails` |
 //! | `[qr]` | `path` of the QR code and the pointer to its `text` |
 //! | `[history]` | `path` of a list of what happened to the session, asked where the status is asked by session; its `rows`, the `id` of one, and the texts that are its `line` for the log rules |
+//! | `[known_good]` | `path` of a route that answers whatever becomes of sessions: asked before a 404 counts |
+//! | `[vendor]` | for a backend that swallows its vendor's errors: the vendor's `dialect`, and where an answer has the `session` there; asked before it counts that the session is missing |
 //! | `[[log]]` | `match`, a regular expression, gives a `state` and `phase`; `words` looks up what `(?<state>…)` captures |
 //!
 //! A condition names a place, or gives a pointer, and asks for a value, one of a list, `{ present = true }`, `{ absent = true }`
@@ -41,6 +43,7 @@ mod pace;
 mod parse;
 mod pointer;
 mod probe;
+mod proof;
 mod rule;
 mod search;
 mod template;
@@ -51,11 +54,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use self::pace::{pause_of_header, retry_after};
+pub use self::proof::Doubt;
 
 use self::body::{Asked, Body};
 use self::history::History;
 use self::log::LogRule;
 use self::probe::{DeepProbe, QrProbe};
+use self::proof::Proofs;
 
 use crate::engine::moment::Wall;
 use crate::engine::sample::{Deep, Failure, Reply, Sample, Signal};
@@ -75,6 +80,7 @@ pub struct Dialect {
     deep: Option<DeepProbe>,
     qr: Option<QrProbe>,
     history: Option<History>,
+    proofs: Proofs,
     logs: Vec<LogRule>,
 }
 
@@ -225,6 +231,18 @@ impl Dialect {
     #[must_use]
     pub fn read_history(&self, body: &[u8]) -> Option<Vec<(u64, String)>> {
         self.history.as_ref()?.read(body)
+    }
+
+    /// Returns what is to be asked before this reply counts; none where it counts as it is.
+    #[must_use]
+    pub fn doubt(&self, route: Route<'_>, reply: &Reply, heard: Heard<'_>) -> Option<Doubt> {
+        if matches!(reply, Reply::Missing(_)) { self.proofs.doubt(route.session, heard) } else { None }
+    }
+
+    /// Returns the wire language of the vendor behind the gateway, who knows what the gateway does not.
+    #[must_use]
+    pub fn vendor(&self) -> Option<Arc<Self>> {
+        Self::builtin(&self.proofs.vendor.as_ref()?.dialect)
     }
 
     /// Turns a log line into a signal, if the dialect knows a meaning for it.

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Problem, Secret, Settings, Target};
+use crate::config::{PathAt, Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
@@ -30,6 +30,7 @@ use crate::notify::Notify;
 use crate::recording::News;
 use crate::remedy::{self, Adopted, Remedies};
 use crate::source::Sources;
+use crate::source::path::PathSeen;
 use crate::store::{Answer, Store, StoreError};
 use crate::{metrics, source, web};
 
@@ -128,7 +129,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         tracker.clone(),
         stop.clone(),
     );
-    let sources = Sources::new(targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
+    let sources = Sources::new(targets.clone(), http.clone(), Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let now = clock();
     let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
@@ -153,6 +154,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         snapshots,
         reloads: Reloads::new(load, &settings, now.wall),
         orders,
+        paths: watch::Sender::new(Arc::clone(&settings.paths)),
         token,
         clock: Arc::clone(&clock),
         audience,
@@ -174,9 +176,12 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     tracker.spawn(stop.clone().run_until_cancelled_owned(expiry::keep_reading(turn.targets.subscribe(), expiries)));
+    let (paths_in, paths_seen) = mpsc::channel(source::path::QUEUE_MAX);
+    let looking = source::path::keep_looking(turn.paths.subscribe(), http, paths_in);
+    tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
-    turn.run(&mut signals, samples, &mut answers, hooks, reload_queue, &stop).await;
+    turn.run(&mut signals, samples, paths_seen, &mut answers, hooks, reload_queue, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -208,6 +213,8 @@ struct Turn {
     snapshots: watch::Sender<Arc<Snapshot>>,
     reloads: Reloads,
     orders: Orders,
+    /// Network paths that are looked at.
+    paths: watch::Sender<Arc<[PathAt]>>,
     /// What orders must carry.
     token: watch::Sender<Option<Secret>>,
     clock: Clock,
@@ -231,6 +238,7 @@ impl Turn {
         &mut self,
         signals: &mut Signals,
         mut samples: mpsc::Receiver<News>,
+        mut paths: mpsc::Receiver<PathSeen>,
         answers: &mut mpsc::Receiver<Answer>,
         mut hooks: mpsc::Receiver<remedy::Answer>,
         mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
@@ -266,6 +274,10 @@ impl Turn {
                 (id, command) = self.orders.next() => {
                     let now = (self.clock)();
                     self.handle(now, Input::Commanded(id, command));
+                }
+                Some(PathSeen { path, down }) = paths.recv() => {
+                    let now = (self.clock)();
+                    self.handle(now, Input::PathSeen(path, down));
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
@@ -337,6 +349,7 @@ impl Turn {
         self.notify.replace(settings.notifiers, qr_pages);
         self.sources.replace(asked.clone());
         self.targets.send_replace(Arc::new(asked));
+        self.paths.send_replace(settings.paths);
         self.token.send_replace(settings.server.token);
         self.handle(now, Input::PolicyChanged(settings.policy));
         Ok(web::ReloadDone { targets, needs_restart })

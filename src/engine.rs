@@ -20,6 +20,7 @@ pub mod incident;
 pub mod ladder;
 pub mod ledger;
 pub mod moment;
+pub mod path;
 pub mod pattern;
 pub mod plan;
 pub mod policy;

@@ -45,6 +45,8 @@ pub struct Call {
     pub latency: Duration,
     /// What came of it.
     pub came: Came,
+    /// What came of asking somebody else whether that can be true.
+    pub checked: Option<Came>,
 }
 
 /// What came of an HTTP call, still with its owner.

@@ -4,6 +4,7 @@
 //! the runtime are followed beside that, as a target's sections say.
 
 pub mod fleet;
+pub mod path;
 pub mod poll;
 
 mod count;

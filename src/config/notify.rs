@@ -14,7 +14,7 @@ const EVENTS_MAX: usize = 32;
 /// What stands for every event.
 const ALL: &str = "*";
 /// What the types of events begin with.
-const KINDS: [&str; 8] = ["incident", "remedy", "scan", "person", "service", "storm", "command", "ledger"];
+const KINDS: [&str; 9] = ["incident", "remedy", "scan", "person", "service", "storm", "network", "command", "ledger"];
 
 /// Takes everything that is told.
 pub(super) fn take(root: &mut Section, scope: &mut Scope<'_>) -> Vec<Notifier> {

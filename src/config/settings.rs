@@ -16,7 +16,7 @@ use super::scope::Scope;
 use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
-use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, notify, secret};
+use super::{PathAt, Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, notify, path, secret};
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 
@@ -64,6 +64,7 @@ pub(super) fn read_tree(
     let mut scope = Scope { report: &mut report, base_dir, env };
     let server = server(&mut root, &mut scope);
     let notifiers = notify::take(&mut root, &mut scope);
+    let paths: Arc<[PathAt]> = path::take(&mut root, &mut scope).into();
     let fleet = fleet::take(&mut root, &mut report);
     let store = store(&mut root, &mut report, base_dir);
     let (thresholds, together) = thresholds(&mut root, &mut report);
@@ -75,11 +76,12 @@ pub(super) fn read_tree(
     let dialects = Dialects::new(base_dir);
     let scope = Scope { report: &mut report, base_dir, env };
     let modes = Modes::new(mode, mode_item);
-    let reader = Reader { scope, dialects, thresholds: &thresholds, modes, shared: Vec::new() };
+    let reader = Reader { scope, dialects, thresholds: &thresholds, modes, paths: &paths, shared: Vec::new() };
     let (watched, targets) = targets(reader, items);
-    let policy = Policy { targets: watched, together, fleet };
+    let names = paths.iter().map(|path| Arc::clone(&path.name)).collect();
+    let policy = Policy { targets: watched, together, fleet, paths: names };
     let limits = thresholds.limits;
-    let settings = Settings { server, store, policy, limits, targets, notifiers, warnings: Vec::new() };
+    let settings = Settings { server, store, policy, limits, targets, notifiers, paths, warnings: Vec::new() };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }

@@ -10,8 +10,9 @@ use super::remedy::{Remedies, Whom};
 use super::scope::Scope;
 use super::section::{Item, Section};
 use super::url::URL_BYTES_MAX;
-use super::{Target, mode, remedy, secret, senses, url};
+use super::{PathAt, Target, VendorAt, mode, remedy, secret, senses, url};
 use crate::dialect::{Dialect, Route};
+use crate::engine::path::PathName;
 use crate::engine::policy::{Limits, Watch};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
@@ -46,6 +47,8 @@ pub(super) struct Reader<'a> {
     /// Thresholds of targets that say nothing else.
     pub(super) thresholds: &'a Thresholds,
     pub(super) modes: Modes,
+    /// Network paths that are looked at.
+    pub(super) paths: &'a [PathAt],
     /// Thresholds met so far; equal ones are shared.
     pub(super) shared: Vec<Arc<Limits>>,
 }
@@ -74,6 +77,7 @@ impl Reader<'_> {
             self.check_route(&section, dialect, session.as_deref(), status_path.as_deref());
             self.weigh_token(&section, dialect, token.is_some());
         }
+        let vendor = self.vendor(&mut section, dialect.as_deref());
         let senses = senses::take(&mut section, &mut self.scope);
         let mode = self.modes.take(&mut section, self.scope.report);
         let restart_keeps_session = section.take("restart_keeps_session").and_then(|item| item.flag(self.scope.report));
@@ -100,6 +104,7 @@ impl Reader<'_> {
             has_status: has(Ask::Status),
             group: group.unwrap_or_else(|| host(&url)).into(),
             plans,
+            paths: self.needed_paths(&dialect),
             ..watch
         };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
@@ -113,6 +118,7 @@ impl Reader<'_> {
             timeout,
             body_bytes_max,
             qr_page,
+            vendor,
             senses,
             hooks,
         };
@@ -142,6 +148,34 @@ impl Reader<'_> {
             );
         }
         default.map(str::to_owned)
+    }
+
+    /// Returns the network paths that sessions of a dialect need.
+    fn needed_paths(&self, dialect: &Dialect) -> Arc<[PathName]> {
+        let needs =
+            |path: &&PathAt| path.dialects.is_empty() || path.dialects.iter().any(|name| name == dialect.name());
+        self.paths.iter().filter(needs).map(|path| Arc::clone(&path.name)).collect()
+    }
+
+    /// Takes the vendor behind the gateway; its URL is known where its token is given.
+    fn vendor(&mut self, section: &mut Section, dialect: Option<&Dialect>) -> Option<VendorAt> {
+        let item = section.take("vendor_url");
+        let url = item.as_ref().and_then(|item| base_url(item, self.scope.report));
+        let token = secret::take(section, &mut self.scope, &secret::VENDOR_TOKEN);
+        let has_vendor = dialect.is_none_or(|dialect| dialect.vendor().is_some());
+        if (item.is_some() || token.is_some()) && !has_vendor {
+            let what = "names a vendor, and its dialect knows none behind the gateway";
+            let hint = "take vendor_url and vendor_token_file out, or use dialect = \"wasender-backend\"";
+            self.scope.report.refuse(&section.at, &section.key, what, hint);
+        }
+        let Some(token) = token else {
+            if let Some(item) = item {
+                item.refuse(self.scope.report, "has no token", "write vendor_token_file or vendor_token_env beside it");
+            }
+            return None;
+        };
+        let url = if item.is_some() { url? } else { default_url(VENDOR)?.to_owned() };
+        Some(VendorAt { url, token })
     }
 
     fn check_route(&mut self, section: &Section, dialect: &Dialect, session: Option<&str>, status_path: Option<&str>) {

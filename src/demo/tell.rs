@@ -119,7 +119,7 @@ impl Narrator {
                 format!("{target}: {}", tell(event)?)
             }
             Event::ApprovalWanted(proposal) => format!("{}: {}", proposal.target, tell(event)?),
-            Event::Storm { .. } | Event::Commanded(_) => tell(event)?,
+            Event::Storm { .. } | Event::Path { .. } | Event::Commanded(_) => tell(event)?,
             // The incident has told that its target is only observed; the steps are too many for a story.
             Event::Refused(_) | Event::Started(_) | Event::Stepped(_) => return None,
         };

@@ -13,6 +13,7 @@ use super::facts::FactPlaces;
 use super::history::History;
 use super::list::List;
 use super::probe::{DeepProbe, QrProbe};
+use super::proof::{Proofs, Vendor};
 use super::rule::PlaceId;
 use super::{Auth, Body, Dialect, Fault, template};
 use crate::engine::sample::{Phase, SessionState};
@@ -20,9 +21,24 @@ use crate::engine::sample::{Phase, SessionState};
 /// Longest dialect file, in bytes.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 
-const ROOT_KEYS: [&str; 15] = [
-    "name", "title", "notes", "path", "auth", "place", "word", "rule", "facts", "list", "refused", "deep", "qr",
-    "history", "log",
+const ROOT_KEYS: [&str; 17] = [
+    "name",
+    "title",
+    "notes",
+    "path",
+    "auth",
+    "place",
+    "word",
+    "rule",
+    "facts",
+    "list",
+    "refused",
+    "deep",
+    "qr",
+    "history",
+    "known_good",
+    "vendor",
+    "log",
 ];
 const FACT_KEYS: [&str; 8] =
     ["last_message", "messages", "qr", "progress", "started", "version", "owner", "local_hour"];
@@ -73,6 +89,8 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
     let deep = root.get("deep").and_then(|item| deep(report, &item, &mut places));
     let qr = root.get("qr").and_then(|item| qr(report, &item));
     let history = root.get("history").and_then(|item| history(report, &item));
+    let known_good = root.get("known_good").and_then(|item| known_good(report, &item));
+    let vendor = root.get("vendor").and_then(|item| vendor(report, &item));
     let logs = logs::rules(report, root);
     let (search, known_words) = places.finish();
     let text = |report: &mut Report<'_>, key| root.text(report, key).unwrap_or_default().trim().to_owned();
@@ -87,6 +105,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
         deep,
         qr,
         history,
+        proofs: Proofs { known_good, vendor },
         logs,
     })
 }
@@ -205,6 +224,28 @@ fn history(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<History> {
     let id = pointers("id", "write where a row has its number, as in \"/id\"");
     let line = pointers("line", "write which texts of a row are the line that the log rules judge");
     Some(History { path: path?, rows: rows?, id: id?.into_iter().next()?, line: line? })
+}
+
+fn known_good(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<String> {
+    let section = item.section(report, &["path"])?;
+    let path = section.need(report, "path", "write a route that always answers, as in path = \"/ping\"")?;
+    path_of(report, &path)
+}
+
+fn vendor(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<Vendor> {
+    let section = item.section(report, &["dialect", "session"])?;
+    let name = section.need(report, "dialect", "write the vendor's dialect, as in dialect = \"wasender\"");
+    let name = name.and_then(|item| {
+        let text = item.text(report)?;
+        let is_known = super::builtins().iter().any(|(known, _)| *known == text);
+        if !is_known {
+            item.fault(report, format!("{text:?} is not a built-in dialect"), "write the name of one");
+        }
+        is_known.then(|| text.to_owned())
+    });
+    let hint = "write where an answer has the session's number at the vendor, as in \"/data/sessionId\"";
+    let session = section.need(report, "session", hint).and_then(|item| places::pointer(report, &item));
+    Some(Vendor { dialect: name?, session: session? })
 }
 
 fn state(report: &mut Report<'_>, item: &Item<'_, '_>) -> Option<SessionState> {

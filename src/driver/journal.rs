@@ -62,6 +62,9 @@ pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
         Event::Storm { on, bad, well } => {
             tracing::warn!(on, bad, well, "{}", tell(event).unwrap_or_default());
         }
+        Event::Path { path, down } => {
+            tracing::warn!(%path, up = down.is_none(), "{}", tell(event).unwrap_or_default());
+        }
         Event::Commanded(command) => {
             let target = command.target.as_ref().map_or("*", |target| target.as_str());
             tracing::info!(target, what = tell(event).unwrap_or_default(), "order");

@@ -210,6 +210,13 @@ pub enum Fact {
         /// The version from here on.
         to: Word,
     },
+    /// A network path that sessions need is down, or up again.
+    Path {
+        /// Its name.
+        path: String,
+        /// Why it is down; none where it is up.
+        down: Option<Word>,
+    },
     /// Many targets turned bad together, or no longer.
     Storm {
         /// Whether it began.
@@ -272,6 +279,7 @@ impl Fact {
             Self::HandedOff { .. } => "handed_off",
             Self::ForeignRestart => "foreign_restart",
             Self::VersionChanged { .. } => "version_changed",
+            Self::Path { .. } => "path",
             Self::Storm { .. } => "storm",
         }
     }
@@ -285,6 +293,7 @@ impl Fact {
             | Self::Commanded { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::Path { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -319,6 +328,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::Path { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -343,6 +353,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::Path { .. }
             | Self::Storm { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ladder::{Ladder, Remedy};
+use super::path::PathName;
 use super::plan::Plan;
 use super::target::TargetId;
 
@@ -17,6 +18,8 @@ pub struct Policy {
     pub together: Duration,
     /// What holds for all targets taken together.
     pub fleet: FleetLimits,
+    /// Network paths that are looked at.
+    pub paths: Vec<PathName>,
 }
 
 /// What holds for all targets taken together.
@@ -91,6 +94,8 @@ pub struct Watch {
     pub restart_keeps_session: bool,
     /// The host group in which only one attempt is made at a time.
     pub group: Arc<str>,
+    /// Network paths that the session needs: while one is down nothing is done.
+    pub paths: Arc<[PathName]>,
 }
 
 /// Every threshold of one target. The defaults are the tables of failures and their evidence; none is tuned to a recording.
@@ -466,6 +471,7 @@ impl Default for Watch {
             plans: BTreeMap::new(),
             restart_keeps_session: true,
             group: Arc::from(""),
+            paths: Arc::default(),
         }
     }
 }

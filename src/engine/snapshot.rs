@@ -10,6 +10,7 @@ use super::attempt::{AttemptId, AttemptView, Cause, Outcome};
 use super::incident::{Incident, IncidentId};
 use super::ladder::Remedy;
 use super::moment::Wall;
+use super::path::PathName;
 use super::pattern::{Lane, Pattern};
 use super::plan::StepName;
 use super::policy::Mode;
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Ledger entries that could not be written.
     pub ledger_errors: u64,
+    /// Network paths that sessions need, as far as they were looked at.
+    pub paths: Vec<PathView>,
     /// Times at which the watchdog found that it had been suspended, or that a clock had jumped.
     pub suspensions: u64,
 }
@@ -56,6 +59,19 @@ pub struct FleetView {
     pub storm: bool,
     /// Whether all targets are paused.
     pub paused: bool,
+}
+
+/// A network path that sessions need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PathView {
+    /// Its name.
+    pub path: PathName,
+    /// Whether it is up.
+    pub up: bool,
+    /// Since when; absent where it never was down.
+    pub since: Option<Wall>,
+    /// Why it is down.
+    pub why: Option<Word>,
 }
 
 /// One target.

@@ -4,6 +4,7 @@ use super::attempt::{AttemptView, StepOutcome};
 use super::command::{OperatorCommand, Wish};
 use super::ledger::ScanNews;
 use super::moment::words;
+use super::sample::Word;
 use super::snapshot::HandOffView;
 use super::watchdog::Event;
 
@@ -40,6 +41,7 @@ pub fn tell(event: &Event) -> Option<String> {
             format!("storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over")
         }
         Event::Storm { on: false, .. } => String::from("the storm is over"),
+        Event::Path { path, down } => network_path(path, down.as_ref()),
         Event::Commanded(command) => commanded(command),
         Event::StateChanged { .. }
         | Event::VerdictChanged { .. }
@@ -49,6 +51,15 @@ pub fn tell(event: &Event) -> Option<String> {
         | Event::Suspended
         | Event::RecordFailed(_) => return None,
     })
+}
+
+/// Tells in one sentence how a network path is.
+#[must_use]
+pub fn network_path(path: &str, down: Option<&Word>) -> String {
+    match down {
+        Some(why) => format!("the network path {path} is down ({why}); what needs it is left alone until it is back"),
+        None => format!("the network path {path} is up again"),
+    }
 }
 
 /// Tells a person's order in one sentence.

@@ -17,6 +17,7 @@ use super::incident::{Incident, IncidentId};
 use super::ledger::{Fact, LedgerEntry, ScanNews, Seq};
 use super::moment::Stamp;
 use super::moment::{Moment, Wall};
+use super::path::{PathName, Paths};
 use super::policy::Policy;
 use super::roster::Roster;
 use super::run::Run;
@@ -51,6 +52,8 @@ pub enum Input {
     RecordFailed(Seq),
     /// A hook has answered the order of an attempt that has this number.
     StepEnded(AttemptId, u32, StepEnd),
+    /// A network path was looked at; says why it is down, or none where it is up.
+    PathSeen(PathName, Option<Word>),
     /// A person ordered something.
     Commanded(CommandId, OperatorCommand),
     /// The configuration was read anew.
@@ -155,6 +158,13 @@ pub enum Event {
         /// How many were well.
         well: u32,
     },
+    /// A network path that sessions need is down, or up again.
+    Path {
+        /// Which.
+        path: PathName,
+        /// Why it is down; none where it is up.
+        down: Option<Word>,
+    },
     /// A person ordered something, and it counts.
     Commanded(OperatorCommand),
 }
@@ -166,6 +176,7 @@ pub struct Watchdog {
     subjects: Roster,
     schedule: Schedule,
     fleet: Fleet,
+    paths: Paths,
     outputs: VecDeque<Output>,
     recent: VecDeque<Arc<Incident>>,
     pending: BTreeMap<Seq, LedgerEntry>,
@@ -226,6 +237,7 @@ impl Watchdog {
             subjects: Roster::default(),
             schedule: Schedule::default(),
             fleet: Fleet::default(),
+            paths: Paths::default(),
             outputs: VecDeque::new(),
             recent: remembered.closed,
             pending: BTreeMap::new(),
@@ -268,6 +280,7 @@ impl Watchdog {
             }
             Input::RecordFailed(seq) => self.record_failed(now, seq),
             Input::StepEnded(attempt, number, end) => self.step_ended(now, attempt, number, end),
+            Input::PathSeen(path, down) => self.path_seen(now, path, down),
             Input::Commanded(id, order) => self.command(now, id, order),
             Input::PolicyChanged(policy) => self.adopt(now, policy, BTreeMap::new()),
             Input::DeadlinePassed => {
@@ -306,6 +319,7 @@ impl Watchdog {
             at: now.wall,
             started: self.started,
             fleet: self.fleet.view(targets.len(), pause.is_some()),
+            paths: self.paths.views(now),
             targets,
             pause: pause.map(|pause| pause.view(true)),
             incidents,
@@ -371,6 +385,17 @@ impl Watchdog {
         let (bad, well) = self.fleet.weather();
         self.record(LedgerEntry { at: now.wall, target: TargetId::all(), fact: Fact::Storm { on, bad, well } });
         self.outputs.push_back(Output::Announce(Event::Storm { on, bad, well }));
+    }
+
+    /// Notices that a network path is down, or up again.
+    fn path_seen(&mut self, now: Moment, path: PathName, down: Option<Word>) {
+        // One that came late: it is not looked at any more.
+        if !self.policy.paths.contains(&path) || self.paths.saw(now, &path, down.clone()).is_none() {
+            return;
+        }
+        let fact = Fact::Path { path: path.to_string(), down: down.clone() };
+        self.record(LedgerEntry { at: now.wall, target: TargetId::all(), fact });
+        self.outputs.push_back(Output::Announce(Event::Path { path, down }));
     }
 
     /// Writes down and announces what changed.
@@ -538,6 +563,7 @@ impl Watchdog {
             }
             self.retire(id, *subject.care);
         }
+        self.paths.keep(&policy.paths);
         self.policy = policy;
         let ids: BTreeSet<TargetId> = self.policy.targets.keys().chain(self.runs.keys()).cloned().collect();
         for id in ids {

@@ -132,6 +132,12 @@ pub(super) fn storm_active(scrape: Scrape<'_>, rows: &mut Rows) {
     rows.flag(&[], scrape.snapshot.fleet.storm);
 }
 
+pub(super) fn network_path_up(scrape: Scrape<'_>, rows: &mut Rows) {
+    for view in &scrape.snapshot.paths {
+        rows.flag(&[&view.path], view.up);
+    }
+}
+
 pub(super) fn paused(scrape: Scrape<'_>, rows: &mut Rows) {
     rows.flag(&[], scrape.snapshot.fleet.paused);
 }

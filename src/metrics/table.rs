@@ -7,8 +7,9 @@ use crate::engine::sample::SessionState;
 use crate::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
 
 use super::remedies::{
-    attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, needs_person, paused, refusals, remedies,
-    remedy_duration, reset_frequency, resets, resets_in_window, scan_deadline, storm_active, target_paused,
+    attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, needs_person, network_path_up, paused,
+    refusals, remedies, remedy_duration, reset_frequency, resets, resets_in_window, scan_deadline, storm_active,
+    target_paused,
 };
 use super::rows::Rows;
 use super::{Declared, Kind, Scrape};
@@ -19,7 +20,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 44] = [
+pub(super) static CATALOGUE: [Declared; 45] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -173,6 +174,12 @@ pub(super) static CATALOGUE: [Declared; 44] = [
         NONE,
         storm_active,
         "Whether many targets turned bad together, or did just now, so that nothing is done (1) or not (0).",
+    ),
+    gauge(
+        "wa_watchdog_network_path_up",
+        &["path"],
+        network_path_up,
+        "Whether a network path that sessions need is up (1) or not (0); while it is not, what needs it is left alone.",
     ),
     gauge("wa_watchdog_paused", NONE, paused, "Whether a person paused all targets (1) or not (0)."),
     counter(

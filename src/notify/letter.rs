@@ -90,6 +90,8 @@ pub fn event_type(event: &Event) -> Option<String> {
         Event::ForeignRestart { .. } => "service.restarted_by_others",
         Event::Storm { on: true, .. } => "storm.began",
         Event::Storm { on: false, .. } => "storm.ended",
+        Event::Path { down: Some(_), .. } => "network.down",
+        Event::Path { down: None, .. } => "network.up",
         Event::Commanded(command) => return Some(format!("command.{}", command.what.as_str())),
     };
     Some(kind.to_owned())
@@ -143,7 +145,7 @@ fn about<'a>(now: Wall, event: &'a Event, links: &'a BTreeMap<TargetId, String>)
         Event::NeedsPerson { incident, .. } => Data { sentence, ..of_incident(incident) },
         Event::ForeignRestart { target } => Data { target: Some(target), sentence, ..Data::default() },
         Event::Commanded(command) => Data { target: command.target.as_ref(), sentence, ..Data::default() },
-        Event::Suspended | Event::Storm { .. } => Data { sentence, ..Data::default() },
+        Event::Suspended | Event::Storm { .. } | Event::Path { .. } => Data { sentence, ..Data::default() },
     }
 }
 

@@ -41,7 +41,7 @@ impl Player {
         let watched = targets.iter().map(|(id, target)| (id.clone(), watch(id, target, instead))).collect();
         let together = instead.map_or(TOGETHER, |thresholds| thresholds.together);
         let fleet = instead.map_or_else(FleetLimits::default, |thresholds| thresholds.fleet.clone());
-        Self { targets, policy: Policy { targets: watched, together, fleet }, running: None }
+        Self { targets, policy: Policy { targets: watched, together, fleet, paths: Vec::new() }, running: None }
     }
 
     /// Hands in one observation, and tells what the engine announces.
@@ -138,6 +138,7 @@ impl Running {
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
             | Event::Storm { .. }
+            | Event::Path { .. }
             | Event::Commanded(_) => {}
         }
     }
@@ -170,6 +171,8 @@ fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) 
         plans,
         group: if configured.group.is_empty() { Arc::from(id.as_str()) } else { Arc::clone(&configured.group) },
         restart_keeps_session: configured.restart_keeps_session,
+        // What was seen of network paths is not in a recording.
+        paths: Arc::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::HeaderName;
 
 use crate::config::{Secret, Target};
-use crate::dialect::Route;
+use crate::dialect::{Auth, Dialect, Doubt, Route};
 use crate::engine::watchdog::Ask;
 
 /// One target's URLs, parsed once.
@@ -17,6 +17,7 @@ pub struct Endpoints {
     urls: BTreeMap<Ask, Url>,
     history: Option<Url>,
     token: Option<Token>,
+    vendor: Option<Token>,
 }
 
 /// How a target's token is sent, and where it is read.
@@ -33,9 +34,10 @@ impl Endpoints {
     pub fn of(target: Arc<Target>) -> Self {
         let urls =
             [Ask::Status, Ask::Deep, Ask::Qr].into_iter().filter_map(|ask| Some((ask, url(&target, ask)?))).collect();
-        let history = target.dialect.history_path(route(&target)).and_then(|path| join(&target, &path));
-        let token = token(&target);
-        Self { target, urls, history, token }
+        let history = target.dialect.history_path(route(&target)).and_then(|path| join(&target.url, &path));
+        let token = target.token.clone().and_then(|secret| token(&target.dialect, secret));
+        let vendor = vendor(&target);
+        Self { target, urls, history, token, vendor }
     }
 
     /// Returns the target.
@@ -58,6 +60,18 @@ impl Endpoints {
         self.history.as_ref()
     }
 
+    /// Returns where a doubt is settled, and with which token; none where nobody can be asked.
+    pub(super) fn witness(&self, doubt: &Doubt) -> Option<(Url, Option<&Token>)> {
+        match doubt {
+            Doubt::KnownGood { path } => Some((join(&self.target.url, path)?, self.token())),
+            Doubt::Vendor { dialect, session } => {
+                let vendor = self.target.vendor.as_ref()?;
+                let path = dialect.path(Ask::Status, Route { session: Some(session), status_path: None })?;
+                Some((join(&vendor.url, &path)?, self.vendor.as_ref()))
+            }
+        }
+    }
+
     pub(super) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
@@ -72,17 +86,22 @@ fn route(target: &Target) -> Route<'_> {
 }
 
 fn url(target: &Target, ask: Ask) -> Option<Url> {
-    join(target, &target.dialect.path(ask, route(target))?)
+    join(&target.url, &target.dialect.path(ask, route(target))?)
 }
 
-fn join(target: &Target, path: &str) -> Option<Url> {
-    Url::parse(&format!("{}{path}", target.url)).ok()
+fn join(base: &str, path: &str) -> Option<Url> {
+    Url::parse(&format!("{base}{path}")).ok()
 }
 
 /// Returns none for a dialect that takes no token: a secret is not shown to those who do not ask for it.
-fn token(target: &Target) -> Option<Token> {
-    let auth = target.dialect.auth()?;
-    let secret = target.token.clone()?;
-    let header = HeaderName::from_bytes(auth.header.as_bytes()).ok()?;
-    Some(Token { header, prefix: auth.prefix.clone(), secret })
+fn token(dialect: &Dialect, secret: Secret) -> Option<Token> {
+    let Auth { header, prefix } = dialect.auth()?;
+    let header = HeaderName::from_bytes(header.as_bytes()).ok()?;
+    Some(Token { header, prefix: prefix.clone(), secret })
+}
+
+/// Returns the token for the vendor behind the gateway.
+fn vendor(target: &Target) -> Option<Token> {
+    let dialect = target.dialect.vendor()?;
+    token(&dialect, target.vendor.as_ref()?.token.clone())
 }

@@ -91,7 +91,28 @@ impl Poller {
         };
         let latency = now.since(asked);
         let sample = target.dialect.read(ask, endpoints.route(), now.wall, latency, came.heard());
-        Ok(Seen { sample, raw: Raw::Asked(ask, Call { latency, came }) })
+        let (sample, checked) = self.settle(endpoints, sample, &came).await;
+        Ok(Seen { sample, raw: Raw::Asked(ask, Call { latency, came, checked }) })
+    }
+
+    /// Asks somebody else whether what came can be true, where that is in doubt and somebody knows.
+    async fn settle(&self, endpoints: &Endpoints, sample: Sample, came: &Came) -> (Sample, Option<Came>) {
+        let target = endpoints.target();
+        let Sample::Poll { reply, latency } = sample else { return (sample, None) };
+        let as_it_is = |reply| (Sample::Poll { reply, latency }, None);
+        let Some(doubt) = target.dialect.doubt(endpoints.route(), &reply, came.heard()) else { return as_it_is(reply) };
+        let Some((url, token)) = endpoints.witness(&doubt) else { return as_it_is(reply) };
+        // A token that cannot be read settles nothing.
+        let Ok(headers) = headers(token).await else { return as_it_is(reply) };
+        let call = hear(&self.http, &url, &headers, target.body_bytes_max);
+        let checked = match timeout(target.timeout, call).await {
+            Ok(Ok(came)) => came,
+            Ok(Err(NoReply::Theirs(failure))) => Came::Failed(failure),
+            Ok(Err(NoReply::Ours(_))) => return as_it_is(reply),
+            Err(_elapsed) => Came::Failed(Failure::Timeout),
+        };
+        let reply = doubt.settle(reply, (self.clock)().wall, checked.heard());
+        (Sample::Poll { reply, latency }, Some(checked))
     }
 }
 
@@ -119,7 +140,7 @@ impl Poller {
             Came::Reply { status: 429, .. } => {
                 let (now, latency) = ((self.clock)().wall, Duration::ZERO);
                 let sample = target.dialect.read(Ask::Status, endpoints.route(), now, latency, reply.heard());
-                let raw = Raw::Asked(Ask::Status, Call { latency, came: reply });
+                let raw = Raw::Asked(Ask::Status, Call { latency, came: reply, checked: None });
                 Past::Throttled(Box::new(Seen { sample, raw }))
             }
             Came::Reply { status: 200..=299, body, .. } => {

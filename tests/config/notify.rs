@@ -74,7 +74,7 @@ web = "http://h"
     f:4: notify.ops.events: "scan" is not an event
       hint: did you mean "scan.*"?
     f:4: notify.ops.events: "zebra.*" is not an event
-      hint: known here: "incident.*", "remedy.*", "scan.*", "person.*", "service.*", "storm.*", "command.*", "ledger.*", or "*" for all
+      hint: known here: "incident.*", "remedy.*", "scan.*", "person.*", "service.*", "storm.*", "network.*", "command.*", "ledger.*", or "*" for all
     f:5: notify."o p s": is not a name
       hint: name it with 1 to 32 letters, digits, '_' or '-', as in [notify.ops]
     f:6: notify."o p s".url: has a placeholder

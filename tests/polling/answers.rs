@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wa_watchdog::config::Target;
+use wa_watchdog::config::{Secret, Target, VendorAt};
 use wa_watchdog::engine::sample::{Deep, Failure, Reply, SessionState};
 use wa_watchdog::engine::{Ask, Sample};
 
@@ -38,9 +38,11 @@ async fn a_refused_token_and_a_missing_session_are_told_apart() {
 
     let missing =
         http("404 Not Found", &[], r#"{"message":"No query results for model [App\\Models\\WhatsappSession] 16548"}"#);
-    let server = Server::always(Act::Say(missing)).await;
+    let list = http("200 OK", &[], r#"{"success":true,"data":[]}"#);
+    let server = Server::start([vec![Act::Last(missing)], vec![Act::Last(list)]]).await;
     let reply = poll(acme(&server.url)).await;
     assert!(matches!(reply, Reply::Missing(_)), "{reply:?}");
+    assert!(server.requests()[1].starts_with("GET /whatsapp-sessions "), "{:?}", server.requests());
     assert!(server.requests()[0].starts_with("GET /whatsapp-sessions/16548 "), "{:?}", server.requests());
 }
 
@@ -114,4 +116,36 @@ async fn each_ask_has_its_own_endpoint() {
     let sample = ask(waha, Ask::Deep).await.unwrap();
     assert_eq!(sample, Sample::Deep(Deep::Passed));
     assert!(server.requests()[0].contains("default"), "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn a_404_of_everything_says_nothing_of_one_session() {
+    let nothing = http("404 Not Found", &[], "404");
+    let server = Server::always(Act::Say(nothing)).await;
+    assert_eq!(failure(acme(&server.url)).await, Failure::UnexpectedStatus(404));
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_backend_does_not_know_its_vendor_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = |name: &str, token: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, token).unwrap();
+        Secret::File(path)
+    };
+    let unknown = http("200 OK", &[], r#"{"success":true,"data":{"status":"unknown","sessionId":16548}}"#);
+    let backend = Server::always(Act::Say(unknown)).await;
+    let expired = http("200 OK", &[], r#"{"success":true,"data":{"id":16548,"status":"expired"}}"#);
+    let vendor = Server::always(Act::Say(expired)).await;
+    let alone =
+        Target { token: Some(secret("jwt", "backend-51aa")), ..super::target("wasender-backend", &backend.url) };
+    assert!(matches!(poll(alone.clone()).await, Reply::Missing(_)));
+    let at = VendorAt { url: vendor.url.clone(), token: secret("pat", "vendor-77c0") };
+    let reply = poll(Target { vendor: Some(at), ..alone }).await;
+    assert_eq!(state(&reply), SessionState::Expired);
+    let asked = vendor.requests().concat();
+    assert!(asked.starts_with("GET /whatsapp-sessions/16548 "), "{asked}");
+    assert!(asked.contains("vendor-77c0") && !asked.contains("backend-51aa"), "each gets its own token");
+    assert!(!backend.requests().concat().contains("vendor-77c0"), "each gets its own token");
 }

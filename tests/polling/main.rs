@@ -13,6 +13,7 @@ mod environment;
 mod failures;
 mod fleet;
 mod history;
+mod path;
 mod server;
 mod tls;
 mod token;
@@ -52,6 +53,7 @@ fn target(dialect: &str, url: &str) -> Target {
         timeout: PATIENCE,
         body_bytes_max: 64 * 1024,
         qr_page: None,
+        vendor: None,
         senses: Senses::default(),
         hooks: BTreeMap::new(),
     }

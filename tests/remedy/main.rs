@@ -123,6 +123,7 @@ fn targets(hook: Hook) -> BTreeMap<TargetId, Arc<Target>> {
         timeout: PATIENCE,
         body_bytes_max: 64 * 1024,
         qr_page: Some("http://127.0.0.1:1/qr".to_owned()),
+        vendor: None,
         senses: Senses::default(),
         hooks: BTreeMap::from([(Remedy::Restart, Arc::new(hook))]),
     };

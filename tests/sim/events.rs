@@ -35,6 +35,10 @@ impl Play {
             }
             54..58 if self.is_jumpy => self.jump += i64::try_from(self.chance.below(7_200_000)).unwrap() - 3_600_000,
             58..62 => self.reload(),
+            54..58 => {
+                self.path_down_until = self.now + self.chance.secs(60, 3000);
+                self.say(&format!("the network path is down until {:.1}", self.path_down_until.as_secs_f64()));
+            }
             62..66 if self.chance.percent(40) && !self.is_jumpy => self.crash_now = true,
             66..70 => self.compare_with_restore(),
             70..100 => self.person(&id),

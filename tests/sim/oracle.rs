@@ -79,6 +79,8 @@ pub(crate) struct Facts {
     pub(crate) foreign: BTreeMap<TargetId, Duration>,
     pub(crate) released: BTreeMap<AttemptId, Duration>,
     pub(crate) proposed: BTreeMap<AttemptId, Duration>,
+    /// The network path was down when it was last looked at.
+    pub(crate) path_down: bool,
     /// The ledger was failing when the order was made.
     pub(crate) ledger_fails: bool,
 }
@@ -101,6 +103,7 @@ pub(crate) const RULES: &[(&str, Rule)] = &[
     ("invariant_a_pause_holds", invariant_a_pause_holds),
     ("invariant_a_live_code_is_not_disturbed", invariant_a_live_code_is_not_disturbed),
     ("invariant_nothing_in_a_storm", invariant_nothing_in_a_storm),
+    ("invariant_nothing_while_the_network_is_down", invariant_nothing_while_the_network_is_down),
     ("invariant_no_forbidden_remedy", invariant_no_forbidden_remedy),
     ("invariant_no_reset_before_a_restart_failed", invariant_no_reset_before_a_restart_failed),
     ("invariant_quiet_hours", invariant_quiet_hours),
@@ -223,6 +226,16 @@ fn invariant_a_pause_holds(scene: &Scene<'_>) -> Option<String> {
     (is_new && scene.facts.is_paused(&scene.this.target, scene.now)).then(|| String::from("it is paused"))
 }
 
+/// While paused nothing is even planned, whoever wants it.
+pub(crate) fn invariant_nothing_is_planned_while_paused(
+    attempt: &Attempt,
+    facts: &Facts,
+    is_jumpy: bool,
+) -> Option<String> {
+    (!is_jumpy && facts.is_paused(&attempt.target, attempt.intended))
+        .then(|| format!("{} of {} is planned", attempt.remedy, attempt.target))
+}
+
 /// Whoever is about to scan is not disturbed: not while a live code is shown, and not just after a reset.
 fn invariant_a_live_code_is_not_disturbed(scene: &Scene<'_>) -> Option<String> {
     scene.begins_unforced()?;
@@ -255,6 +268,12 @@ fn invariant_nothing_in_a_storm(scene: &Scene<'_>) -> Option<String> {
             facts.bad, scene.snapshot.fleet
         )
     })
+}
+
+/// While the way to WhatsApp is down nothing begins: no session is to blame.
+fn invariant_nothing_while_the_network_is_down(scene: &Scene<'_>) -> Option<String> {
+    scene.begins_unforced()?;
+    scene.facts.path_down.then(|| String::from("the network path is down"))
 }
 
 /// The table of remedies that no pattern may lead to, written out once more.

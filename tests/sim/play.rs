@@ -39,6 +39,7 @@ pub(crate) struct Play {
     pub(super) services: BTreeMap<TargetId, Service>,
     pub(super) ledger: Vec<LedgerEntry>,
     pub(super) fails_until: Duration,
+    pub(super) path_down_until: Duration,
     pub(super) inbox: VecDeque<Input>,
     pub(super) hooks: Vec<Hook>,
     pub(super) done_keys: BTreeSet<String>,
@@ -86,6 +87,7 @@ impl Play {
             services,
             ledger: Vec::new(),
             fails_until: Duration::ZERO,
+            path_down_until: Duration::ZERO,
             inbox: VecDeque::new(),
             hooks: Vec::new(),
             done_keys: BTreeSet::new(),
@@ -122,6 +124,7 @@ impl Play {
             if memory <= self.now {
                 memory = self.now + Duration::from_mins(1);
                 self.read_memory();
+                self.look_at_path();
             }
             if deadline.is_some_and(|due| due <= self.now) {
                 self.deadline_passes();
@@ -280,6 +283,12 @@ impl Play {
         }
     }
 
+    fn look_at_path(&mut self) {
+        let down = self.now < self.path_down_until;
+        self.facts.path_down = down;
+        self.inbox.push_back(Input::PathSeen(super::setup::path(), down.then(|| Word::new("time-out"))));
+    }
+
     fn record(&mut self, seq: wa_watchdog::engine::ledger::Seq, entry: LedgerEntry) {
         let is_of_attempt = oracle::is_of_attempt(&entry.fact);
         if is_of_attempt && !self.is_jumpy && self.chance.below(1000) < 6 {
@@ -325,6 +334,11 @@ impl Play {
                     last: None,
                     watch,
                 };
+                if let Some(what) =
+                    oracle::invariant_nothing_is_planned_while_paused(&fresh, &self.facts, self.is_jumpy)
+                {
+                    self.breaks("invariant_nothing_is_planned_while_paused", what);
+                }
                 self.attempts.insert(*attempt, fresh);
             }
             Fact::StepStarted { attempt, step, act, .. } => {
@@ -549,6 +563,7 @@ impl Play {
         self.facts.paused = self.durable_pauses();
         // What a gateway said of a session is not kept: it must say it again.
         self.facts.stopped.clear();
+        self.facts.path_down = false;
         self.end_hooks_unheard();
         self.life = self.now;
         self.dog = Watchdog::restore(self.policy.clone(), &self.ledger, self.moment());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wa_watchdog::engine::TargetId;
 use wa_watchdog::engine::ladder::Remedy;
+use wa_watchdog::engine::path::PathName;
 use wa_watchdog::engine::plan::{Plan, Resume, Step, StepName};
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, Night, Policy, TOGETHER, Watch};
 
@@ -21,7 +22,12 @@ pub(crate) fn policy(chance: &mut Chance) -> Policy {
         restarts_hourly: 1 + u32::try_from(chance.below(20)).unwrap(),
         ..FleetLimits::default()
     };
-    Policy { targets, together: TOGETHER, fleet }
+    Policy { targets, together: TOGETHER, fleet, paths: vec![path()] }
+}
+
+/// The network path that every session of a world needs.
+pub(crate) fn path() -> PathName {
+    Arc::from("whatsapp")
 }
 
 pub(crate) fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
@@ -58,6 +64,7 @@ pub(crate) fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
         plans,
         restart_keeps_session: keeps,
         group: Arc::from(format!("g{}", chance.below(4)).as_str()),
+        paths: [path()].into(),
     }
 }
 

@@ -16,7 +16,7 @@ use wa_watchdog::engine::policy::Mode;
 use wa_watchdog::engine::refusal::Refusal;
 use wa_watchdog::engine::sample::{Effort, Failure, Memory, Phase, SessionState, Word};
 use wa_watchdog::engine::snapshot::{
-    CareView, Counts, FindingView, FleetView, Grade, HandOffView, Histogram, INCIDENT_BUCKETS, PROBE_BUCKETS,
+    CareView, Counts, FindingView, FleetView, Grade, HandOffView, Histogram, INCIDENT_BUCKETS, PROBE_BUCKETS, PathView,
     PauseView, Proposal, RefusalView, ResetView, RunView, Snapshot, TargetView,
 };
 use wa_watchdog::engine::target::TargetId;
@@ -41,6 +41,12 @@ pub(crate) fn snapshot() -> Snapshot {
         incidents: vec![open, closed],
         pause: Some(pause(true)),
         fleet: FleetView { targets: 3, failing: 1, turned_bad_together: 1, well: 1, storm: true, paused: true },
+        paths: vec![PathView {
+            path: Arc::from("whatsapp"),
+            up: false,
+            since: Some(ago(60)),
+            why: Some(Word::new("time-out")),
+        }],
         dropped: BTreeMap::from([("inputs", 2)]),
         ledger_errors: 1,
         suspensions: 4,

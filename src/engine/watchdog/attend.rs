@@ -276,7 +276,8 @@ impl Watchdog {
         let busy = self.in_the_way(id, wanted.remedy);
         let subject = self.subjects.get_mut(id)?;
         let (destroys, health) = (subject.watch.destroys(wanted.remedy), subject.health);
-        let storm = self.fleet.storm_for(now, id, health, destroys, &self.policy);
+        let path_down = self.paths.hold(now, &subject.watch.paths, id, &self.policy.fleet);
+        let storm = path_down.or_else(|| self.fleet.storm_for(now, id, health, destroys, &self.policy));
         // What is under way will be spent.
         let same = |run: &&Run| run.destroys == destroys && (destroys || run.remedy == wanted.remedy);
         let under_way = u32::try_from(self.runs.values().filter(same).count()).unwrap_or(u32::MAX);

@@ -111,6 +111,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
             | Fact::Refused { .. }
             | Fact::Proposed { .. }
             | Fact::HandedOff { .. }
+            | Fact::Path { .. }
             | Fact::Storm { .. } => {}
         }
     }
@@ -198,6 +199,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::HandedOff { .. }
         | Fact::ForeignRestart
         | Fact::VersionChanged { .. }
+        | Fact::Path { .. }
         | Fact::Storm { .. } => {}
     }
 }
