@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::api::Api;
 use super::{Format, Outcome, block_on, print};
 use crate::engine::moment::words;
+use crate::engine::sample::Word;
+use crate::engine::tell::network_path;
 use crate::engine::{TargetId, Wall};
 
 /// Show every session of a running watchdog, worst first; exit code 1 if one fails.
@@ -57,6 +59,7 @@ struct Listing {
     at: Wall,
     pause: Option<Pause>,
     storm: bool,
+    paths: Vec<Path>,
     targets: Vec<Row>,
 }
 
@@ -72,6 +75,14 @@ struct Row {
     mode: String,
     paused: bool,
     pending: Option<String>,
+}
+
+/// A network path.
+#[derive(Debug, Deserialize)]
+struct Path {
+    path: String,
+    up: bool,
+    why: Option<Word>,
 }
 
 /// The pause of all targets.
@@ -134,7 +145,9 @@ fn weather(listing: &Listing) -> Vec<String> {
     });
     let storm =
         listing.storm.then(|| String::from("a storm is on: many targets turned bad together, so nothing is done"));
-    pause.into_iter().chain(storm).collect()
+    let down = listing.paths.iter().filter(|path| !path.up);
+    let paths = down.map(|path| network_path(&path.path, path.why.as_ref()));
+    pause.into_iter().chain(storm).chain(paths).collect()
 }
 
 fn lay_out(listing: &Listing) -> Vec<String> {

@@ -15,7 +15,9 @@ use crate::engine::pattern::Pattern;
 use crate::engine::policy::Mode;
 use crate::engine::refusal::Refusal;
 use crate::engine::sample::{Memory, SessionState, Word};
-use crate::engine::snapshot::{CareView, Counts, FindingView, FleetView, PauseView, RunView, Snapshot, TargetView};
+use crate::engine::snapshot::{
+    CareView, Counts, FindingView, FleetView, PathView, PauseView, RunView, Snapshot, TargetView,
+};
 use crate::engine::target::TargetId;
 use crate::engine::verdict::Verdict;
 
@@ -37,6 +39,7 @@ struct Status<'a> {
     uptime_seconds: f64,
     fleet: FleetView,
     pause: Option<&'a PauseView>,
+    paths: &'a [PathView],
     modes: BTreeMap<&'static str, u32>,
     states: BTreeMap<&'static str, u32>,
     unseen: u32,
@@ -50,6 +53,7 @@ struct Roll<'a> {
     at: Wall,
     pause: Option<&'a PauseView>,
     storm: bool,
+    paths: &'a [PathView],
     targets: Vec<Brief<'a>>,
 }
 
@@ -184,6 +188,7 @@ pub(super) fn status(desk: &Desk) -> Answer {
         uptime_seconds: snapshot.at.since(snapshot.started).as_secs_f64(),
         fleet: snapshot.fleet,
         pause: snapshot.pause.as_ref(),
+        paths: &snapshot.paths,
         modes,
         states,
         unseen,
@@ -198,7 +203,7 @@ pub(super) fn status(desk: &Desk) -> Answer {
 pub(super) fn targets(snapshot: &Snapshot) -> Answer {
     let (at, pause, storm) = (snapshot.at, snapshot.pause.as_ref(), snapshot.fleet.storm);
     let targets = snapshot.targets.iter().map(|view| Brief::of(view, pause.is_some())).collect();
-    json(StatusCode::OK, &Roll { at, pause, storm, targets })
+    json(StatusCode::OK, &Roll { at, pause, storm, paths: &snapshot.paths, targets })
 }
 
 /// Answers with all that is known of one target.

@@ -2,6 +2,7 @@
 
 use crate::engine::explain::pending;
 use crate::engine::snapshot::{Snapshot, TargetView};
+use crate::engine::tell::network_path;
 
 use super::reply::{Answer, html};
 
@@ -51,6 +52,10 @@ fn weather(snapshot: &Snapshot) -> String {
     }
     if snapshot.fleet.storm {
         text.push_str("<p>A storm is on: many targets turned bad together, so nothing is done.</p>\n");
+    }
+    for path in snapshot.paths.iter().filter(|path| !path.up) {
+        let said = network_path(&path.path, path.why.as_ref());
+        text.push_str(&format!("<p>{}</p>\n", escape(&said)));
     }
     text
 }

@@ -238,6 +238,48 @@ fn whoever_holds_the_token_orders_a_restart_and_sees_what_came_of_it() {
 }
 
 #[test]
+fn while_the_network_path_is_down_nothing_is_done_unforced() {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));
+    let closed = super::free_address();
+    let more = format!(
+        "[target.shop.remedy.restart.exec]\nargv = [\"/bin/true\"]\n\
+         [path.whatsapp]\nurl = \"http://{closed}/\"\nevery = \"1s\"\ntimeout = \"1s\"\n"
+    );
+    let daemon = Daemon::start(directory.path(), &format!("{FAST}{}{more}", gateway.target("shop")));
+    let up = "wa_watchdog_network_path_up{path=\"whatsapp\"}";
+    daemon.wait_for("the path is down", |daemon| daemon.metric(up) == Some(0.0));
+    let url = format!("http://{}", daemon.address);
+    let order = |more: &[&str]| {
+        let arguments = ["restart", "shop", "--url", &url, "--reason", "test", "--who", "ana"];
+        let done = run(&[&arguments[..], more].concat());
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    let (code, said) = order(&[]);
+    let why = "refused: storm: the network path whatsapp is down since ";
+    assert!(code == Some(1) && said.contains(why) && said.contains("(connection refused)"), "{said}");
+    let told = "the network path whatsapp is down (connection refused); what needs it is left alone until it is back";
+    assert!(text(&run(&["status", "--url", &url]).stdout).contains(told));
+    assert!(daemon.get("/").contains(told));
+    let (code, said) = order(&["--force"]);
+    assert!(code == Some(0) && said.starts_with("restart begins (attempt "), "{said}");
+
+    // It comes back, and that is waited out.
+    let back = std::net::TcpListener::bind(closed).expect("the port is free");
+    std::thread::spawn(move || {
+        for stream in back.incoming().flatten() {
+            drop(std::io::Write::write_all(&mut { stream }, b"HTTP/1.1 204 No Content\r\n\r\n"));
+        }
+    });
+    daemon.wait_for("the path is up", |daemon| daemon.metric(up) == Some(1.0));
+    let (code, said) = order(&[]);
+    assert!(code == Some(1) && said.contains("just came back; it waits until "), "{said}");
+    let ledger = directory.path().join("ledger.db").display().to_string();
+    let history = text(&run(&["history", "--ledger", &ledger, "--kind", "path"]).stdout);
+    assert!(history.contains("is down (connection refused)") && history.contains("is up again"), "{history}");
+}
+
+#[test]
 fn a_service_named_by_a_flag_runs_without_a_file() {
     let directory = tempfile::tempdir().expect("a temporary folder");
     let gateway = Gateway::start(Does::Says(CONNECTED.to_owned()));

@@ -264,6 +264,7 @@ impl Play {
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
             | Event::Storm { .. }
+            | Event::Path { .. }
             | Event::Commanded(_) => engine::tell::tell(event).filter(|_| self.with_care)?,
         };
         Some(format!("{} {said}", words(self.now.wall.since(self.start))))
