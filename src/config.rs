@@ -60,7 +60,7 @@ pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, K
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::inbound::Inbound;
 pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
-pub use self::logs::Logs;
+pub use self::logs::{Logs, LogsAt};
 pub use self::memory::MemoryFrom;
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::runtime::RuntimeFrom;

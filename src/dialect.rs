@@ -53,6 +53,7 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use self::clean::draws_qr;
 pub use self::pace::{pause_of_header, retry_after};
 pub use self::proof::Doubt;
 

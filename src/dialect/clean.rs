@@ -33,7 +33,8 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// Tells whether a line draws a QR code: block characters, or coloured blanks as `qrcode-terminal` prints them.
-pub(super) fn draws_qr(line: &str) -> bool {
+#[must_use]
+pub fn draws_qr(line: &str) -> bool {
     line.contains(['█', '▀', '▄', '▌', '▐']) || line.contains("\u{1b}[47m  ") || line.contains("\u{1b}[40m  ")
 }
 

@@ -175,6 +175,27 @@ proptest! {
     }
 
     #[test]
+    fn what_is_kept_of_a_line_means_the_same(
+        before in "(|x{0,200}|\\[12:00:01\\] |é{150,170}|token: |api_key='| \u{1b}\\[31m|k9k9k9k9k9k9k9k9k9k9k9k9k9)",
+        between in "(| |\\[04.02.2026\\] |x{0,200})",
+        after in "(|\u{1b}\\[0m| (after 812ms)| for 15550100123@c.us|x{0,5000})",
+        which in any::<proptest::sample::Index>(),
+    ) {
+        let (starts, words) = (
+            ["State changed to: ", "Disconnected: ", "Connection closed. Reason: ", "status_change ", "Auth failed: ", "⚠️ LOGOUT: "],
+            ["CONFLICT", "LOGOUT", "OPENING", "CONNECTED", "440", "401", "expired", "Max qrcode retries reached", "DREAMING"],
+        );
+        let (start, word) = (which.get(&starts), which.get(&words));
+        for line in [format!("{before}{start}{between}{word}{after}"), format!("{start}{word}{after}")] {
+            for dialect in all() {
+                let Some(signal) = dialect.read_log(&line) else { continue };
+                let again = dialect.read_log(signal.line.as_str());
+                prop_assert_eq!(again, Some(signal), "{} {}", dialect.name(), line);
+            }
+        }
+    }
+
+    #[test]
     fn no_text_breaks_the_parser(
         text in "(name|path|\\[\\[?rule\\]?\\]|when|state|=|\\{|\\}|\"|/a|\\[|\\]|\n| |,|1|true){0,60}",
     ) {

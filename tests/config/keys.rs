@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 26] = [
+const SECTIONS: [&str; 29] = [
     "",
     "server",
     "store",
@@ -19,6 +19,9 @@ const SECTIONS: [&str; 26] = [
     "policy.silent_session.night",
     "target.shop",
     "target.shop.policy",
+    "target.shop.logs",
+    "target.shop.logs.docker",
+    "target.shop.logs.file",
     "target.shop.remedy",
     "target.shop.remedy.restart.exec",
     "target.shop.remedy.reconnect.http",

@@ -9,44 +9,172 @@ use wa_watchdog::engine::{Ask, Wall};
 use super::show::{BARE, check, check_log};
 
 #[test]
-fn guide_1s_log_is_understood() {
+fn the_log_of_the_service_on_whatsapp_web_js_is_understood() {
     check_log(
         "whatsapp-service",
         "
+        🔄 Starting initialization sequence... => -
+        🔄 Starting force cleanup... => -
+        🧹 Cleaning up Chromium processes and locks... => -
+        ✅ Cleanup completed! => -
+        ✅ Ready to initialize client => -
+        🔄 Initializing WhatsApp client... => connecting
+        ✅ WhatsApp client initialization started successfully => -
+        🚀 Service running on port 3001 => -
+        📱 QR CODE GENERATED => needs_scan
+        📱 [04.02.2026 12:02:31] QR CODE GENERATED => needs_scan
+        ⏰ Scan within 3 minutes => -
+        ▄▄▄▄▄ State changed to: CONFLICT █▀▀ => -
+        🔐 Authenticated successfully => connecting linked
+        🔐 Authenticated successfully [04.02.2026 12:02:31] => connecting linked
+        ⏳ Waiting for WhatsApp to connect... => -
+        ⏳ Loading: 60% - Loading contacts... => -
+        ✅ WhatsApp client is ready! => connected
+        ✅ WhatsApp client is ready! [04.02.2026 12:02:31] => connected
+        🎉 You can now send and receive messages! => -
         🔄 State changed to: OPENING (after 812ms) => connecting opening
         🔄 State changed to: PAIRING (after 812ms) => connecting pairing
         🔄 State changed to: CONNECTED (after 812ms) => connecting linked
         🔄 State changed to: CONFLICT (after 812ms) => conflict
+        🔄 State changed to: UNPAIRED (after 812ms) => needs_scan
+        🔄 State changed to: TIMEOUT (after 812ms) => connecting
+        🔄 State changed to: TOS_BLOCK (after 812ms) => blocked
         State changed to: DREAMING => -
-        📴 Disconnected [04.02.2026 12:02:31]: CONFLICT => conflict
-        📴 Disconnected [04.02.2026 12:02:31]: LOGOUT => logged_out
-        📴 Disconnected: UNPAIRED => logged_out
-        📴 Disconnected: NAVIGATION => disconnected
-        📴 Disconnected: Max qrcode retries reached => disconnected
-        \u{1b}[31m📴 Connection closed. Reason: 440\u{1b}[0m => conflict
-        📴 Connection closed. Reason: 401 => logged_out
-        📴 Connection closed. Reason: 405 => blocked
-        📴 Connection closed. Reason: 408 => disconnected
-        📴 Connection closed. Reason: unknown => disconnected
-        📱 [04.02.2026 12:02:31] QR CODE GENERATED => needs_scan
-        ❌ Auth failed [04.02.2026 12:02:31]: restored session is invalid => expired
-        ✅ WhatsApp client is ready! [04.02.2026 12:02:31] => connected
-        ✅ WhatsApp connected successfully! [04.02.2026 12:02:31] => connected
-        🔐 Authenticated successfully => connecting linked
         ⚠️ CONNECTION LOOP DETECTED! => -
         🔄 States repeating: OPENING,PAIRING,CONNECTED => -
-        ▄▄▄▄▄ State changed to: CONFLICT █▀▀ => -
+        💡 Possible causes: => -
+        1. Session corruption - Delete volume and rescan QR => -
+        3. WhatsApp conflict - Another device using same number => -
+        📴 Disconnected [04.02.2026 12:02:31]: CONFLICT => conflict
+        ⚠️ CONFLICT: Another WhatsApp Web session detected! => conflict
+        💡 Action: Close other WhatsApp Web/Desktop instances => -
+        📴 Disconnected [04.02.2026 12:02:31]: NAVIGATION => disconnected
+        📴 Disconnected: NAVIGATION => disconnected
+        ⚠️ NAVIGATION: Page navigation detected => disconnected
+        🔄 Will attempt reconnect after cleanup... => -
+        📴 Disconnected [04.02.2026 12:02:31]: UNPAIRED => logged_out
+        ⚠️ UNPAIRED: Session expired or device was unlinked => logged_out
+        💡 Action: Need to scan QR code again => -
+        📴 Disconnected [04.02.2026 12:02:31]: LOGOUT => logged_out
+        ⚠️ LOGOUT: User logged out from WhatsApp => logged_out
+        📴 Disconnected [04.02.2026 12:02:31]: Max qrcode retries reached => disconnected
+        📴 Disconnected [04.02.2026 12:02:31]: TOS_BLOCK => blocked
+        🔄 Client will attempt to reconnect... => -
+        ❌ Auth failed [04.02.2026 12:02:31]: restored session is invalid => expired
+        ❌ Auth failed: restored session is invalid => expired
+        🔄 Will retry with cleanup... => -
+        ❌ Failed to initialize WhatsApp client: auth timeout => connecting
+        🔄 Attempting recovery... => -
+        ✅ WhatsApp client recovered and initialized => -
+        ❌ Recovery failed: auth timeout => disconnected
+        🛑 Service will continue running, but WhatsApp client is not available => -
+        ❌ Uncaught Exception: Error: read ECONNRESET => disconnected
+        ❌ Unhandled Rejection at: Promise { <rejected> } reason: Error: EBUSY => -
+        🛑 Received SIGTERM, shutting down gracefully... => -
+        📴 Closing WhatsApp client... => -
         📩 Message → 15550100 => -
+        ✅ Delivered (200) => -
+        ❌ Webhook error: Request failed with status code 401 => -
     ",
     );
+}
+
+#[test]
+fn the_log_of_the_service_on_baileys_is_understood() {
+    check_log(
+        "whatsapp-service",
+        "
+        🔄 Starting Baileys WhatsApp client... => connecting
+        📱 Using WA version: 2.3000.1, isLatest: true => -
+        ⏳ Connecting to WhatsApp... => connecting
+        📱 [04.02.2026 12:02:31] QR CODE GENERATED => needs_scan
+        ✅ WhatsApp connected successfully! [04.02.2026 12:02:31] => connected
+        \u{1b}[31m📴 Connection closed. Reason: 440\u{1b}[0m => conflict
+        📴 Connection closed. Reason: 440 => conflict
+        📴 Connection closed. Reason: 401 => logged_out
+        📴 Connection closed. Reason: 402 => blocked
+        📴 Connection closed. Reason: 403 => blocked
+        📴 Connection closed. Reason: 405 => blocked
+        📴 Connection closed. Reason: 406 => blocked
+        📴 Connection closed. Reason: 411 => blocked
+        📴 Connection closed. Reason: 408 => disconnected
+        📴 Connection closed. Reason: 428 => disconnected
+        📴 Connection closed. Reason: 500 => disconnected
+        📴 Connection closed. Reason: 503 => disconnected
+        📴 Connection closed. Reason: 515 => disconnected
+        📴 Connection closed. Reason: unknown => disconnected
+        🔄 Reconnecting: true => -
+        🔄 Reconnecting: false => logged_out
+        ❌ Failed to connect: getaddrinfo ENOTFOUND web.whatsapp.com => disconnected
+        🔄 Retrying in 5 seconds... => -
+        🛑 Shutting down... => -
+        ❌ Webhook failed: timeout of 10000ms exceeded => -
+        ❌ Failed to send message: Connection Closed => -
+    ",
+    );
+}
+
+#[test]
+fn the_log_of_the_backend_is_understood() {
     check_log(
         "wasender-backend",
         "
         ❌ Error getting status for session 16548: Request failed with status code 404 => missing
+        ❌ Error getting status for session 16548: Request failed with status code 401 => -
+        ❌ Error getting status for session 16548: Request failed with status code 429 => -
         ❌ Error getting status for session 16548: Request failed with status code 502 => -
+        ❌ Error getting status for session 16548: timeout of 15000ms exceeded => -
+        🔍 Mapped status: \"logged_out\" -> \"qr\", meNumber: \"null\" => -
     ",
     );
 }
+
+/// A recording holds nothing else of a line.
+#[test]
+fn what_is_kept_of_a_line_means_the_same_in_every_dialect() {
+    let long = format!("{} ", "a long beginning ".repeat(20));
+    let keyed = "token=".to_owned();
+    let mut read = 0;
+    for (name, _) in wa_watchdog::dialect::builtins() {
+        let dialect = Dialect::builtin(name).expect("built in");
+        for line in LINES {
+            for line in [line.to_owned(), format!("{long}{line}"), format!("{keyed}{line}"), format!("{line} {long}")] {
+                let Some(signal) = dialect.read_log(&line) else { continue };
+                assert_eq!(dialect.read_log(signal.line.as_str()), Some(signal), "{name}: {line}");
+                read += 1;
+            }
+        }
+    }
+    assert!(80 <= read, "{read} lines meant something");
+}
+
+/// One line for each rule of each dialect.
+const LINES: [&str; 24] = [
+    "✅ WhatsApp client is ready! [04.02.2026 12:02:31]",
+    "✅ WhatsApp connected successfully! [04.02.2026 12:02:31]",
+    "🔐 Authenticated successfully [04.02.2026 12:02:31]",
+    "⏳ Connecting to WhatsApp...",
+    "🔄 Initializing WhatsApp client...",
+    "🔄 Starting Baileys WhatsApp client...",
+    "📱 [04.02.2026 12:02:31] QR CODE GENERATED",
+    "🔄 State changed to: OPENING (after 812ms)",
+    "🔄 State changed to: CONFLICT (after 812ms)",
+    "🔄 State changed to: SMB_TOS_BLOCK (after 1770200000000000000ms)",
+    "📴 Disconnected [04.02.2026 12:02:31]: LOGOUT",
+    "📴 Disconnected [04.02.2026 12:02:31]: Max qrcode retries reached",
+    "⚠️ UNPAIRED: Session expired or device was unlinked",
+    "📴 Connection closed. Reason: 440",
+    "📴 Connection closed. Reason: unknown",
+    "🔄 Reconnecting: false",
+    "❌ Auth failed [04.02.2026 12:02:31]: 2@AbCdEfGh,IjKl for 15550100123@c.us",
+    "❌ Failed to initialize WhatsApp client: auth timeout",
+    "❌ Recovery failed: auth timeout",
+    "❌ Failed to connect: getaddrinfo ENOTFOUND web.whatsapp.com",
+    "❌ Uncaught Exception: Error: token=0123456789abcdef0123456789abcdef",
+    "❌ Error getting status for session 16548: Request failed with status code 404",
+    "status_change logged_out",
+    "status_change need_scan",
+];
 
 #[test]
 fn a_kept_line_shows_no_secret() {
