@@ -47,7 +47,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "state_changed",
     "verdict_changed",
     "incident_opened",
@@ -64,6 +64,7 @@ const KINDS: [&str; 17] = [
     "handed_off",
     "foreign_restart",
     "version_changed",
+    "small_limit",
     "storm",
 ];
 

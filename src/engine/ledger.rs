@@ -209,6 +209,16 @@ pub enum Fact {
         from: Option<Word>,
         /// The version from here on.
         to: Word,
+        /// Its runtime says so, and not the service.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_image: bool,
+    },
+    /// The service may use less memory than it needs at least; told once for each limit.
+    SmallLimit {
+        /// What it may use, in bytes.
+        limit: u64,
+        /// What it needs.
+        minimum: u64,
     },
     /// Many targets turned bad together, or no longer.
     Storm {
@@ -272,6 +282,7 @@ impl Fact {
             Self::HandedOff { .. } => "handed_off",
             Self::ForeignRestart => "foreign_restart",
             Self::VersionChanged { .. } => "version_changed",
+            Self::SmallLimit { .. } => "small_limit",
             Self::Storm { .. } => "storm",
         }
     }
@@ -285,6 +296,7 @@ impl Fact {
             | Self::Commanded { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -319,6 +331,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -343,6 +356,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => None,
         }
     }

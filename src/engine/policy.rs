@@ -91,6 +91,17 @@ pub struct Watch {
     pub restart_keeps_session: bool,
     /// The host group in which only one attempt is made at a time.
     pub group: Arc<str>,
+    /// What is known of how its memory is read.
+    pub memory: MemoryReading,
+}
+
+/// How the memory of a target is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryReading {
+    /// How often; absent where nobody says.
+    pub every: Option<Duration>,
+    /// A limit below this many bytes is too small for its service.
+    pub minimum: Option<u64>,
 }
 
 /// Every threshold of one target. The defaults are the tables of failures and their evidence; none is tuned to a recording.
@@ -466,6 +477,7 @@ impl Default for Watch {
             plans: BTreeMap::new(),
             restart_keeps_session: true,
             group: Arc::from(""),
+            memory: MemoryReading::default(),
         }
     }
 }

@@ -137,6 +137,7 @@ impl Running {
             | Event::Scan(..)
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
+            | Event::SmallLimit { .. }
             | Event::Storm { .. }
             | Event::Commanded(_) => {}
         }
@@ -170,6 +171,7 @@ fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) 
         plans,
         group: if configured.group.is_empty() { Arc::from(id.as_str()) } else { Arc::clone(&configured.group) },
         restart_keeps_session: configured.restart_keeps_session,
+        memory: configured.memory,
     }
 }
 

@@ -263,6 +263,7 @@ impl Play {
             | Event::Scan(..)
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
+            | Event::SmallLimit { .. }
             | Event::Storm { .. }
             | Event::Commanded(_) => engine::tell::tell(event).filter(|_| self.with_care)?,
         };

@@ -96,8 +96,9 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                 }
             }
             Fact::ForeignRestart => memory.care.history.disturb(Stamp::of_wall(now, entry.at)),
-            Fact::VersionChanged { from, to } => {
-                memory.version = Some(to.clone());
+            Fact::SmallLimit { limit, .. } => memory.small_limit = Some(*limit),
+            Fact::VersionChanged { from, to, of_image } => {
+                *(if *of_image { &mut memory.image } else { &mut memory.version }) = Some(to.clone());
                 if from.is_some() {
                     memory.care.history.update(Stamp::of_wall(now, entry.at));
                 }
@@ -198,6 +199,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::HandedOff { .. }
         | Fact::ForeignRestart
         | Fact::VersionChanged { .. }
+        | Fact::SmallLimit { .. }
         | Fact::Storm { .. } => {}
     }
 }
