@@ -12,6 +12,7 @@ mod follow;
 mod history;
 mod logs;
 mod memory;
+mod outage;
 mod outlet;
 mod runtime;
 

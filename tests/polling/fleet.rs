@@ -121,7 +121,7 @@ async fn nothing_is_left_when_the_sources_are_dropped() {
 #[tokio::test]
 async fn every_reason_for_a_drop_is_there_from_the_start() {
     let (sources, _samples) = sources([]);
-    assert_eq!(sources.dropped().len(), 6);
+    assert_eq!(sources.dropped().len(), 7);
     assert_eq!(dropped(&sources), []);
 }
 
