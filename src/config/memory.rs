@@ -165,20 +165,23 @@ fn name(item: &Item, report: &mut Report) -> Option<String> {
 fn prometheus_at(section: &mut Section, scope: &mut Scope<'_>) -> Option<MemoryPlace> {
     let hint = "write where the Prometheus is, as in url = \"http://prometheus:9090\"";
     let item = section.need(scope.report, "url", hint);
-    let url = item.and_then(|item| url::read(&item, scope.report));
+    let url = item.and_then(|item| base(&item, scope.report));
     let hint = "write the query for the bytes in use, as in \
                 used = 'container_memory_working_set_bytes{pod=\"whatsapp-0\",container=\"whatsapp\"}'";
     let used = section.need(scope.report, "used", hint).and_then(|item| query(&item, scope.report));
     let limit = section.take("limit").map_or(Some(None), |item| query(&item, scope.report).map(Some));
     let oom = section.take("oom").map_or(Some(None), |item| query(&item, scope.report).map(Some));
     let token = secret::take(section, scope, &secret::TOKEN);
-    let url = url?;
+    Some(MemoryPlace::Prometheus(Box::new(PrometheusAt { url: url?, used: used?, limit: limit?, oom: oom?, token })))
+}
+
+fn base(item: &Item, report: &mut Report) -> Option<String> {
+    let url = url::read(item, report)?;
     if url.query().is_some() {
-        section.missing(scope.report, "used", "write the base of the URL alone; the query stands in used");
+        item.refuse(report, "has a query", "write the base alone; what is asked stands in used, limit and oom");
         return None;
     }
-    let url = url.as_str().trim_end_matches('/').to_owned();
-    Some(MemoryPlace::Prometheus(Box::new(PrometheusAt { url, used: used?, limit: limit?, oom: oom?, token })))
+    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn query(item: &Item, report: &mut Report) -> Option<String> {

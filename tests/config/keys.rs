@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 25] = [
+const SECTIONS: [&str; 30] = [
     "",
     "server",
     "store",
@@ -19,6 +19,11 @@ const SECTIONS: [&str; 25] = [
     "policy.silent_session.night",
     "target.shop",
     "target.shop.policy",
+    "target.shop.memory.docker",
+    "target.shop.memory.cgroup",
+    "target.shop.memory.process",
+    "target.shop.memory.prometheus",
+    "target.shop.runtime.docker",
     "target.shop.remedy",
     "target.shop.remedy.restart.exec",
     "target.shop.remedy.reconnect.http",

@@ -129,6 +129,11 @@ fn sources<const N: usize>(named: [(&str, Target); N]) -> (Sources, Samples) {
     sources_with(named, clock(), 8)
 }
 
+/// Follows what one target says.
+pub(crate) fn sources_of(target: Target) -> (Sources, Samples) {
+    sources_with([("shop", target)], clock(), 1024)
+}
+
 fn sources_with<const N: usize>(named: [(&str, Target); N], clock: Clock, room: usize) -> (Sources, Samples) {
     let (samples, seen) = mpsc::channel(room);
     (Sources::new(targets(named), Http::new().unwrap(), clock, samples, TaskTracker::new()), seen)

@@ -140,6 +140,8 @@ fn shop(open: &Arc<Incident>) -> TargetView {
         ],
         open: vec![Arc::clone(open)],
         memory: Some(Memory { used_bytes: 503_316_480, limit_bytes: Some(536_870_912), oom_kills: Some(1) }),
+        memory_until: Some(ago(-60)),
+        memory_minimum: Some(536_870_912),
         timeline: vec![
             run(SessionState::Connected, "CONNECTED", 60, 25),
             run(SessionState::Connecting, "OPENING \"<b>\"", 20, 5),

@@ -32,7 +32,7 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
             let killed = match victim {
                 Victim::Service | Victim::Unknown => format!("killed for memory at {clock}"),
                 Victim::Child => {
-                    format!("a child process was killed for memory at {clock} while the service itself lives on")
+                    format!("a child process was killed for memory while the service itself lives on, at {clock}")
                 }
             };
             let uses = if memory.is_over { "last used" } else { "uses" };
