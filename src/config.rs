@@ -61,7 +61,7 @@ pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, R
 pub use self::inbound::Inbound;
 pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
 pub use self::logs::{Logs, LogsAt};
-pub use self::memory::MemoryFrom;
+pub use self::memory::{MemoryFrom, MemoryPlace, ProcessAt, ProcessRoot, PrometheusAt};
 pub use self::recording::{RecordingTarget, recording_target};
 pub use self::runtime::RuntimeFrom;
 pub use self::secret::{Unreadable, is_phone};

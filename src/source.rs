@@ -13,6 +13,7 @@ mod follow;
 mod history;
 mod logs;
 mod memory;
+mod outage;
 mod outlet;
 mod runtime;
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use exposition::{Series, parse};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
-use wa_watchdog::engine::sample::{Failure, SessionState};
+use wa_watchdog::engine::sample::{Failure, Memory, SessionState};
 use wa_watchdog::engine::snapshot::{CareView, Snapshot, TargetView};
 use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::metrics::{self, Build, Kind, Reload, Shell};
@@ -154,6 +154,7 @@ fn what_is_not_known_is_absent() {
         "wa_watchdog_probe_up",
         "wa_watchdog_memory_used_bytes",
         "wa_watchdog_memory_limit_bytes",
+        "wa_watchdog_memory_minimum_bytes",
         "wa_watchdog_incident_duration_seconds",
         "wa_watchdog_remedies_total",
         "wa_watchdog_remedy_duration_seconds",
@@ -216,6 +217,21 @@ fn a_cooldown_that_has_passed_is_absent() {
     let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
     let families = parse(&metrics::render(&snapshot, &shell()));
     assert!(!families.contains_key("wa_watchdog_cooldown_until_timestamp_seconds"));
+}
+
+#[test]
+fn a_reading_of_memory_that_is_of_the_past_is_absent() {
+    let memory = Some(Memory { used_bytes: 7, limit_bytes: Some(9), oom_kills: None });
+    let reads = |until| {
+        let view = TargetView { memory, memory_until: until, memory_minimum: Some(8), ..made_up::newcomer("new") };
+        let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+        let families = parse(&metrics::render(&snapshot, &shell()));
+        let names = ["used", "limit", "minimum"].map(|name| format!("wa_watchdog_memory_{name}_bytes"));
+        names.map(|name| families.contains_key(&name))
+    };
+    assert_eq!(reads(Some(made_up::ago(1))), [false, false, true]);
+    assert_eq!(reads(Some(made_up::ago(-1))), [true; 3]);
+    assert_eq!(reads(None), [true; 3], "nobody says how often it is read");
 }
 
 #[test]

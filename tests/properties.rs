@@ -152,6 +152,9 @@ fn sample() -> impl Strategy<Value = Sample> {
         2 => answer().prop_map(|answer| Sample::Signal(Signal { state: answer.state, phase: answer.phase, line: Word::new("line") })),
         1 => Just(Sample::Activity),
         1 => any::<bool>().prop_map(|oom_killed| Sample::Runtime(Runtime::Died { exit_code: None, oom_killed })),
+        1 => Just(Sample::Runtime(Runtime::OomKilled)),
+        1 => Just(Sample::Runtime(Runtime::Health(Word::new("unhealthy")))),
+        1 => (0_u8..3).prop_map(|image| Sample::Runtime(Runtime::VersionChanged(Word::new(&format!("image {image}"))))),
         1 => Just(Sample::Runtime(Runtime::Started)),
     ]
 }

@@ -25,7 +25,7 @@ use crate::http::Http;
 
 /// Look at everything that can be wrong around one session, and say what to do about each.
 ///
-/// It asks the gateway, looks at its container where a docker hook names one, tries the ways to WhatsApp, and reads how often
+/// It asks the gateway, looks at its container where a docker hook or memory.docker names one, tries the ways to WhatsApp, and reads how often
 /// resets were needed. It changes nothing. What it could not look at is said, and counts neither as well nor as not well.
 /// The network is tried from where this program runs: beside the service that is the same way, elsewhere it may be another.
 ///

@@ -47,7 +47,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "state_changed",
     "verdict_changed",
     "incident_opened",
@@ -65,6 +65,7 @@ const KINDS: [&str; 18] = [
     "foreign_restart",
     "version_changed",
     "path",
+    "small_limit",
     "storm",
 ];
 

@@ -30,6 +30,16 @@ pub enum LogsAt {
     File(PathBuf),
 }
 
+impl Logs {
+    /// Returns the container whose log it is.
+    pub(super) fn container(&self) -> Option<&DockerAt> {
+        match &self.at {
+            LogsAt::Docker(at) => Some(at),
+            LogsAt::File(_) => None,
+        }
+    }
+}
+
 /// Reads the section. None only where a problem was noted.
 pub(super) fn read(item: Item, scope: &mut Scope<'_>) -> Option<Logs> {
     let whole = item.clone();

@@ -10,10 +10,10 @@ use super::remedy::{Remedies, Whom};
 use super::scope::Scope;
 use super::section::{Item, Section};
 use super::url::URL_BYTES_MAX;
-use super::{PathAt, Target, VendorAt, mode, remedy, secret, senses, url};
+use super::{MemoryFrom, PathAt, Target, VendorAt, mode, remedy, secret, senses, url};
 use crate::dialect::{Dialect, Route};
 use crate::engine::path::PathName;
-use crate::engine::policy::{Limits, Watch};
+use crate::engine::policy::{Limits, MemoryReading, Watch};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
 
@@ -78,7 +78,7 @@ impl Reader<'_> {
             self.weigh_token(&section, dialect, token.is_some());
         }
         let vendor = self.vendor(&mut section, dialect.as_deref());
-        let senses = senses::take(&mut section, &mut self.scope);
+        let senses = senses::take(&mut section, &mut self.scope, dialect.as_deref().map(Dialect::name));
         let mode = self.modes.take(&mut section, self.scope.report);
         let restart_keeps_session = section.take("restart_keeps_session").and_then(|item| item.flag(self.scope.report));
         let group = section.take("group").and_then(|item| group(&item, self.scope.report));
@@ -105,6 +105,7 @@ impl Reader<'_> {
             group: group.unwrap_or_else(|| host(&url)).into(),
             plans,
             paths: self.needed_paths(&dialect),
+            memory: senses.memory.as_ref().map(reading).unwrap_or_default(),
             ..watch
         };
         let (timeout, body_bytes_max) = (thresholds.timeout(), thresholds.body_bytes_max());
@@ -217,6 +218,10 @@ impl Reader<'_> {
         }
         limits
     }
+}
+
+fn reading(from: &MemoryFrom) -> MemoryReading {
+    MemoryReading { every: Some(from.every), minimum: from.minimum }
 }
 
 /// Reads the name or number of a session.

@@ -115,7 +115,7 @@ impl Narrator {
             }
             Event::Planned(attempt) | Event::RunEnded(attempt) => format!("{}: {}", attempt.target, tell(event)?),
             Event::Scan(hand_off, _) => format!("{}: {}", hand_off.target, tell(event)?),
-            Event::NeedsPerson { target, .. } | Event::ForeignRestart { target } => {
+            Event::NeedsPerson { target, .. } | Event::ForeignRestart { target } | Event::SmallLimit { target, .. } => {
                 format!("{target}: {}", tell(event)?)
             }
             Event::ApprovalWanted(proposal) => format!("{}: {}", proposal.target, tell(event)?),

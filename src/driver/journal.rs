@@ -59,6 +59,9 @@ pub(super) fn write(now: Wall, event: &Event, ledger_fault: &str) {
             tracing::error!(%target, incident = incident.id.0, why, "a person must look");
         }
         Event::ForeignRestart { target } => tracing::warn!(%target, "the service was restarted by somebody else"),
+        Event::SmallLimit { target, limit, minimum } => {
+            tracing::warn!(%target, limit, minimum, "{}", tell(event).unwrap_or_default());
+        }
         Event::Storm { on, bad, well } => {
             tracing::warn!(on, bad, well, "{}", tell(event).unwrap_or_default());
         }

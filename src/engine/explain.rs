@@ -7,6 +7,7 @@ use super::ladder::Remedy;
 use super::moment::{Wall, words};
 use super::pattern::{Lane, Pattern};
 use super::snapshot::{CareView, PauseView, TargetView};
+use super::tell::small_limit;
 use super::verdict::Verdict;
 
 /// Explains a target, one line a sentence, most important first; `for_all` is the pause of all targets.
@@ -21,6 +22,12 @@ pub fn explain(view: &TargetView, for_all: Option<&PauseView>, now: Wall) -> Vec
         lines.push(String::from(
             "somebody stopped the session on purpose, as it last said: it is left alone until it says otherwise",
         ));
+    }
+    if let Some((limit, minimum)) = view.small_limit(now) {
+        lines.push(small_limit(limit, minimum));
+    }
+    if let Some(health) = &view.health {
+        lines.push(format!("its container's own health check says {health}; nothing follows from that"));
     }
     lines.extend(remedies::tell(view, for_all, now));
     lines.extend(would_change(view));

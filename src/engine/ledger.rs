@@ -209,6 +209,16 @@ pub enum Fact {
         from: Option<Word>,
         /// The version from here on.
         to: Word,
+        /// Its runtime says so, and not the service.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_image: bool,
+    },
+    /// The service may use less memory than it needs at least; told once for each limit.
+    SmallLimit {
+        /// What it may use, in bytes.
+        limit: u64,
+        /// What it needs.
+        minimum: u64,
     },
     /// A network path that sessions need is down, or up again.
     Path {
@@ -280,6 +290,7 @@ impl Fact {
             Self::ForeignRestart => "foreign_restart",
             Self::VersionChanged { .. } => "version_changed",
             Self::Path { .. } => "path",
+            Self::SmallLimit { .. } => "small_limit",
             Self::Storm { .. } => "storm",
         }
     }
@@ -294,6 +305,7 @@ impl Fact {
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
             | Self::Path { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -329,6 +341,7 @@ impl Fact {
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
             | Self::Path { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -354,6 +367,7 @@ impl Fact {
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
             | Self::Path { .. }
+            | Self::SmallLimit { .. }
             | Self::Storm { .. } => None,
         }
     }

@@ -96,6 +96,17 @@ pub struct Watch {
     pub group: Arc<str>,
     /// Network paths that the session needs: while one is down nothing is done.
     pub paths: Arc<[PathName]>,
+    /// What is known of how its memory is read.
+    pub memory: MemoryReading,
+}
+
+/// How the memory of a target is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryReading {
+    /// How often; absent where nobody says.
+    pub every: Option<Duration>,
+    /// A limit below this many bytes is too small for its service.
+    pub minimum: Option<u64>,
 }
 
 /// Every threshold of one target. The defaults are the tables of failures and their evidence; none is tuned to a recording.
@@ -472,6 +483,7 @@ impl Default for Watch {
             restart_keeps_session: true,
             group: Arc::from(""),
             paths: Arc::default(),
+            memory: MemoryReading::default(),
         }
     }
 }

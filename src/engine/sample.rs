@@ -378,6 +378,10 @@ pub enum Runtime {
         /// Whether the kernel killed it for memory.
         oom_killed: bool,
     },
+    /// Something in it was killed for memory while it lives on, such as a renderer of its browser.
+    OomKilled,
+    /// How it is by its own check: `healthy`, `unhealthy`, `starting`.
+    Health(Word),
     /// It runs another version than before.
     VersionChanged(Word),
 }

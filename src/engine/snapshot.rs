@@ -99,14 +99,22 @@ pub struct TargetView {
     pub findings: Vec<FindingView>,
     /// The incidents that are open.
     pub open: Vec<Arc<Incident>>,
-    /// The last reading of memory.
+    /// The last reading of memory; see [`TargetView::memory_at`].
     pub memory: Option<Memory>,
+    /// Until when that reading is of the present; absent where nobody says how often it is made.
+    pub memory_until: Option<Wall>,
+    /// A limit of its memory below this many bytes is too small.
+    pub memory_minimum: Option<u64>,
     /// The states it went through, oldest first, bounded.
     pub timeline: Vec<RunView>,
     /// The states that its log told of, oldest first, bounded.
     pub log: Vec<RunView>,
     /// Version of the gateway, where it says so.
     pub version: Option<Word>,
+    /// What it runs by its runtime's word, such as the image of its container.
+    pub image: Option<Word>,
+    /// How it is by its runtime's own check; nothing follows from it.
+    pub health: Option<Word>,
     /// From when on evidence counts: the start of the watchdog, of the service, or the end of a suspension.
     pub evidence_since: Wall,
     /// When it will be asked next.
@@ -444,6 +452,19 @@ impl TargetView {
             Lane::Session => &self.verdict,
             Lane::Memory => &self.memory_verdict,
         }
+    }
+
+    /// Returns the reading of memory that is of the present at a moment.
+    #[must_use]
+    pub fn memory_at(&self, now: Wall) -> Option<Memory> {
+        self.memory.filter(|_| self.memory_until.is_none_or(|until| now <= until))
+    }
+
+    /// Returns the limit of its memory where it is too small, and the least that it should be.
+    #[must_use]
+    pub fn small_limit(&self, now: Wall) -> Option<(u64, u64)> {
+        let (limit, minimum) = self.memory_at(now)?.limit_bytes.zip(self.memory_minimum)?;
+        (limit < minimum).then_some((limit, minimum))
     }
 
     /// Tells whether a pattern is proven.

@@ -45,6 +45,8 @@ pub struct Subject {
     pub health: Health,
     /// An attempt is under way: what is seen meanwhile proves nothing.
     in_run: bool,
+    /// The limit of its memory that was last said to be too small.
+    small_limit: Option<u64>,
     /// When it was last looked at.
     looked: Moment,
     view: OnceCell<Arc<TargetView>>,
@@ -106,7 +108,11 @@ pub enum News {
         from: Option<Word>,
         /// The version from here on.
         to: Word,
+        /// Its runtime says so, and not the service.
+        of_image: bool,
     },
+    /// Its memory is limited to so many bytes, less than the so many that it needs at least.
+    SmallLimit(u64, u64),
 }
 
 /// What a ledger remembers of a target.
@@ -120,6 +126,10 @@ pub struct Memory {
     pub open: Vec<Arc<Incident>>,
     /// The version that it ran.
     pub version: Option<Word>,
+    /// The same by its runtime's word.
+    pub image: Option<Word>,
+    /// The limit of its memory that was last said to be too small.
+    pub small_limit: Option<u64>,
     /// What was done for it.
     pub care: Care,
 }
@@ -131,6 +141,7 @@ impl Subject {
         let mut timeline = Timeline::new(now);
         timeline.ever_good = memory.was_good;
         timeline.version = memory.version;
+        timeline.image = memory.image;
         let mut subject = Self {
             id,
             watch,
@@ -147,6 +158,7 @@ impl Subject {
             is_attended: true,
             health: Health::Unknown,
             in_run: false,
+            small_limit: memory.small_limit,
             looked: now,
             view: OnceCell::new(),
         };
@@ -178,7 +190,7 @@ impl Subject {
         self.looked = now;
         self.count(sample);
         let limits = Arc::clone(&self.watch.limits);
-        let (starts, versions) = (self.timeline.starts, self.timeline.versions);
+        let (starts, versions, images) = (self.timeline.starts, self.timeline.versions, self.timeline.images);
         self.timeline.observe(now, sample, &limits);
         if let Sample::Poll { reply: Reply::Throttled { retry_after }, .. } = sample {
             self.slot.hold(now, *retry_after, limits.poll_every);
@@ -188,7 +200,13 @@ impl Subject {
             news.push(News::Started);
         }
         if let Some(to) = self.timeline.version.clone().filter(|_| versions != self.timeline.versions) {
-            news.push(News::Version { from: self.timeline.version_before.clone(), to });
+            news.push(News::Version { from: self.timeline.version_before.clone(), to, of_image: false });
+        }
+        if let Some(to) = self.timeline.image.clone().filter(|_| images != self.timeline.images) {
+            news.push(News::Version { from: self.timeline.image_before.clone(), to, of_image: true });
+        }
+        if let Sample::Memory(reading) = sample {
+            news.extend(self.weigh_limit(reading.limit_bytes));
         }
         self.follow_state(now, &mut news);
         if !self.in_run {
@@ -408,6 +426,14 @@ impl Subject {
             (Brief::Suspect(_), Brief::Healthy, _) => news.push(News::Verdict(Verdict::Healthy)),
             (_, _, _) => {}
         }
+    }
+
+    /// Tells of a limit that is too small, once.
+    fn weigh_limit(&mut self, limit: Option<u64>) -> Option<News> {
+        let minimum = self.watch.memory.minimum?;
+        let small = limit.filter(|limit| *limit < minimum);
+        let before = std::mem::replace(&mut self.small_limit, small);
+        small.filter(|_| small != before).map(|limit| News::SmallLimit(limit, minimum))
     }
 
     fn detect(&mut self, lane: Lane, proven: u16) {

@@ -37,6 +37,7 @@ pub fn tell(event: &Event) -> Option<String> {
         Event::Scan(hand_off, news) => scan(hand_off, *news),
         Event::NeedsPerson { why, .. } => format!("a person must look: {why}"),
         Event::ForeignRestart { .. } => String::from("the service was restarted by somebody else"),
+        Event::SmallLimit { limit, minimum, .. } => small_limit(*limit, *minimum),
         Event::Storm { on: true, bad, well } => {
             format!("storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over")
         }
@@ -60,6 +61,13 @@ pub fn network_path(path: &str, down: Option<&Word>) -> String {
         Some(why) => format!("the network path {path} is down ({why}); what needs it is left alone until it is back"),
         None => format!("the network path {path} is up again"),
     }
+}
+
+/// Tells that a service may use too little memory.
+#[must_use]
+pub fn small_limit(limit: u64, minimum: u64) -> String {
+    let mib = |bytes: u64| bytes >> 20;
+    format!("its memory is limited to {} MiB, less than the {} MiB that it needs at least", mib(limit), mib(minimum))
 }
 
 /// Tells a person's order in one sentence.

@@ -17,7 +17,7 @@ use super::policy::Limits;
 use super::sample::{Answer, Effort, Facts, Failure, Reply, Runtime, Sample, SessionState, Signal, Word};
 use activity::Activity;
 use deep::DeepWatch;
-use memory::MemoryWatch;
+use memory::{MemoryWatch, Victim};
 use reach::{Reach, Streak};
 use scan::Scan;
 use track::{Seen, Track};
@@ -77,13 +77,26 @@ pub struct Timeline {
     pub version: Option<Word>,
     /// The version before that one.
     pub version_before: Option<Word>,
+    /// What it runs, by its runtime's word, and what it ran before.
+    pub image: Option<Word>,
+    /// See `image`.
+    pub image_before: Option<Word>,
+    /// How it is by the runtime's own check.
+    pub health: Option<Word>,
+    /// How often it was seen to run another image, since it is watched.
+    pub images: u32,
     /// How often it was seen to change its version, and to start anew, since it is watched.
     pub versions: u32,
     /// See `versions`.
     pub starts: u32,
+    /// The newest start, and whether its runtime told of it.
+    started_at: Option<(Moment, bool)>,
     /// When anything was last heard.
     pub last_sample: Option<Moment>,
 }
+
+/// A start that is told within this time of one that was seen in another way is the same.
+const SAME_START: Duration = Duration::from_mins(2);
 
 impl Timeline {
     /// Starts empty.
@@ -114,8 +127,13 @@ impl Timeline {
             started: None,
             version: None,
             version_before: None,
+            image: None,
+            image_before: None,
+            health: None,
+            images: 0,
             versions: 0,
             starts: 0,
+            started_at: None,
             last_sample: None,
         }
     }
@@ -316,7 +334,7 @@ impl Timeline {
             let restarted = self.started.is_some_and(|before| Duration::from_secs(5) < started.since(before));
             self.started = Some(started);
             if restarted {
-                self.started_anew(now);
+                self.started_anew(now, false);
             }
         }
     }
@@ -338,7 +356,12 @@ impl Timeline {
     }
 
     /// The service began anew: it was down, whether a poll saw that or not.
-    fn started_anew(&mut self, now: Moment) {
+    fn started_anew(&mut self, now: Moment, by_runtime: bool) {
+        let is_known = |(at, by): (Moment, bool)| by != by_runtime && now.since(at) < SAME_START;
+        let before = self.started_at.replace((now, by_runtime));
+        if before.is_some_and(is_known) {
+            return;
+        }
         self.starts = self.starts.saturating_add(1);
         self.disturbed(now);
     }
@@ -351,15 +374,22 @@ impl Timeline {
 
     fn observe_runtime(&mut self, now: Moment, runtime: &Runtime) {
         match runtime {
-            Runtime::Started => self.started_anew(now),
+            Runtime::Started => self.started_anew(now, true),
             Runtime::Died { oom_killed, .. } => {
                 self.down_since_good = true;
+                self.health = None;
+                if let Some(memory) = &mut self.memory {
+                    memory.service_ended();
+                }
                 if *oom_killed {
-                    self.memory.get_or_insert_default().killed(now);
+                    self.memory.get_or_insert_default().killed(now, Victim::Service);
                 }
             }
-            Runtime::VersionChanged(version) if self.version.as_ref() != Some(version) => {
-                self.runs_version(Some(version.clone()));
+            Runtime::OomKilled => self.memory.get_or_insert_default().killed(now, Victim::Child),
+            Runtime::Health(word) => self.health = Some(word.clone()),
+            Runtime::VersionChanged(image) if self.image.as_ref() != Some(image) => {
+                self.image_before = self.image.replace(image.clone());
+                self.images = self.images.saturating_add(1);
             }
             Runtime::VersionChanged(_) => {}
         }

@@ -149,6 +149,15 @@ pub enum Event {
         /// Whose.
         target: TargetId,
     },
+    /// The service may use less memory than it needs; told once for each limit, in bytes.
+    SmallLimit {
+        /// Whose.
+        target: TargetId,
+        /// What it may use.
+        limit: u64,
+        /// What it needs at least.
+        minimum: u64,
+    },
     /// Many targets turned bad together, or no longer.
     Storm {
         /// Whether it began.
@@ -429,17 +438,23 @@ impl Watchdog {
                 (closed(&incident), Event::Closed(incident))
             }
             News::Started => return self.service_started(now, id),
-            News::Version { from, to } => return self.version_changed(now, id, from, to),
+            News::Version { from, to, of_image } => return self.version_changed(now, id, (from, to, of_image)),
+            News::SmallLimit(limit, minimum) => {
+                let target = id.clone();
+                (Fact::SmallLimit { limit, minimum }, Event::SmallLimit { target, limit, minimum })
+            }
         };
         self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
         self.outputs.push_back(Output::Announce(event));
     }
 
-    fn version_changed(&mut self, now: Moment, id: &TargetId, from: Option<Word>, to: Word) {
+    fn version_changed(&mut self, now: Moment, id: &TargetId, changed: (Option<Word>, Word, bool)) {
+        let (from, to, of_image) = changed;
         if let Some(subject) = self.subjects.get_mut(id).filter(|_| from.is_some()) {
             subject.care.history.update(now.stamp());
         }
-        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact: Fact::VersionChanged { from, to } });
+        let fact = Fact::VersionChanged { from, to, of_image };
+        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
     }
 
     fn note_open(&mut self, incident: &Incident, at: Moment) {

@@ -20,7 +20,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 45] = [
+pub(super) static CATALOGUE: [Declared; 46] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -84,6 +84,12 @@ pub(super) static CATALOGUE: [Declared; 45] = [
         TARGET,
         memory_limit,
         "Memory limit of the session's service; absent where nothing limits it.",
+    ),
+    gauge(
+        "wa_watchdog_memory_minimum_bytes",
+        TARGET,
+        memory_minimum,
+        "Least memory limit that the session's service should have; absent where none is known.",
     ),
     counter(
         "wa_watchdog_oom_kills_total",
@@ -361,7 +367,7 @@ fn incident_duration(scrape: Scrape<'_>, rows: &mut Rows) {
 
 fn memory_used(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
-        if let Some(memory) = view.memory {
+        if let Some(memory) = view.memory_at(scrape.snapshot.at) {
             rows.count(&[target], memory.used_bytes);
         }
     }
@@ -369,8 +375,16 @@ fn memory_used(scrape: Scrape<'_>, rows: &mut Rows) {
 
 fn memory_limit(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
-        if let Some(limit) = view.memory.and_then(|memory| memory.limit_bytes) {
+        if let Some(limit) = view.memory_at(scrape.snapshot.at).and_then(|memory| memory.limit_bytes) {
             rows.count(&[target], limit);
+        }
+    }
+}
+
+fn memory_minimum(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        if let Some(minimum) = view.memory_minimum {
+            rows.count(&[target], minimum);
         }
     }
 }

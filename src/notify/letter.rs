@@ -88,6 +88,7 @@ pub fn event_type(event: &Event) -> Option<String> {
         Event::Scan(_, news) => return Some(format!("scan.{}", news.as_str())),
         Event::NeedsPerson { .. } => "person.wanted",
         Event::ForeignRestart { .. } => "service.restarted_by_others",
+        Event::SmallLimit { .. } => "memory.small_limit",
         Event::Storm { on: true, .. } => "storm.began",
         Event::Storm { on: false, .. } => "storm.ended",
         Event::Path { down: Some(_), .. } => "network.down",
@@ -143,7 +144,9 @@ fn about<'a>(now: Wall, event: &'a Event, links: &'a BTreeMap<TargetId, String>)
             ..Data::default()
         },
         Event::NeedsPerson { incident, .. } => Data { sentence, ..of_incident(incident) },
-        Event::ForeignRestart { target } => Data { target: Some(target), sentence, ..Data::default() },
+        Event::ForeignRestart { target } | Event::SmallLimit { target, .. } => {
+            Data { target: Some(target), sentence, ..Data::default() }
+        }
         Event::Commanded(command) => Data { target: command.target.as_ref(), sentence, ..Data::default() },
         Event::Suspended | Event::Storm { .. } | Event::Path { .. } => Data { sentence, ..Data::default() },
     }

@@ -137,6 +137,7 @@ impl Running {
             | Event::Scan(..)
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
+            | Event::SmallLimit { .. }
             | Event::Storm { .. }
             | Event::Path { .. }
             | Event::Commanded(_) => {}
@@ -173,6 +174,7 @@ fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) 
         restart_keeps_session: configured.restart_keeps_session,
         // What was seen of network paths is not in a recording.
         paths: Arc::default(),
+        memory: configured.memory,
     }
 }
 

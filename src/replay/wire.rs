@@ -138,6 +138,8 @@ enum RawRuntime<'a> {
     Started(Yes),
     Died(Death),
     Version(#[serde(borrow)] Cow<'a, str>),
+    OomKilled(Yes),
+    Health(#[serde(borrow)] Cow<'a, str>),
 }
 
 #[derive(Deserialize)]
@@ -271,6 +273,8 @@ fn runtime(raw: RawRuntime<'_>) -> Runtime {
         RawRuntime::Started(Yes) => Runtime::Started,
         RawRuntime::Died(death) => Runtime::Died { exit_code: death.exit_code, oom_killed: death.oom_killed },
         RawRuntime::Version(version) => Runtime::VersionChanged(Word::new(&version)),
+        RawRuntime::OomKilled(Yes) => Runtime::OomKilled,
+        RawRuntime::Health(word) => Runtime::Health(Word::new(&word)),
     }
 }
 
@@ -325,6 +329,8 @@ mod tests {
             ),
             (r#""runtime":{"died":{}}"#, "Runtime(Died { exit_code: None, oom_killed: false })"),
             (r#""runtime":{"version":"2.0"}"#, r#"Runtime(VersionChanged(Word("2.0")))"#),
+            (r#""runtime":{"oom_killed":true}"#, "Runtime(OomKilled)"),
+            (r#""runtime":{"health":"unhealthy"}"#, r#"Runtime(Health(Word("unhealthy")))"#),
         ];
         for (kind, seen) in kinds {
             assert_eq!(format!("{:?}", read(&line_of(kind)).unwrap().seen), seen);

@@ -28,6 +28,8 @@ pub(super) struct Counts {
     /// By a fault of our own.
     pub(super) unasked: Counter,
     pub(super) unknown_target: Counter,
+    /// Events of a runtime that could not be read, or were too long.
+    pub(super) event_unread: Counter,
 }
 
 /// A number that only rises.
@@ -55,6 +57,7 @@ impl Counts {
             ("poll_queue_full", &self.queue_full),
             ("poll_unasked", &self.unasked),
             ("poll_unknown_target", &self.unknown_target),
+            ("event_unread", &self.event_unread),
         ];
         reasons.into_iter().map(|(reason, Counter(count))| (reason, count.load(Ordering::Relaxed))).collect()
     }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 29] = [
+const SECTIONS: [&str; 34] = [
     "",
     "server",
     "store",
@@ -22,6 +22,11 @@ const SECTIONS: [&str; 29] = [
     "target.shop.logs",
     "target.shop.logs.docker",
     "target.shop.logs.file",
+    "target.shop.memory.docker",
+    "target.shop.memory.cgroup",
+    "target.shop.memory.process",
+    "target.shop.memory.prometheus",
+    "target.shop.runtime.docker",
     "target.shop.remedy",
     "target.shop.remedy.restart.exec",
     "target.shop.remedy.reconnect.http",

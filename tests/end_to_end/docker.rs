@@ -3,6 +3,7 @@
 mod anew;
 mod crash;
 mod host;
+mod memory;
 mod proxy;
 mod rights;
 

@@ -225,8 +225,8 @@ fn what_cannot_be_looked_at_is_said_and_is_no_fault() {
     let lines = lines(&found);
     assert_eq!(found.status.code(), Some(0), "{lines:?}");
     for (check, seen) in [
-        ("memory limit", "no docker hook names the container"),
-        ("second holder", "no docker hook names the container"),
+        ("memory limit", "no docker hook and no memory.docker names the container"),
+        ("second holder", "no docker hook and no memory.docker names the container"),
         ("QR page", "no qr_page is configured"),
         ("resets", "no watchdog answers"),
     ] {

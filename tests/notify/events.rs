@@ -38,6 +38,7 @@ fn every_event_has_its_type() {
         (scan(ScanNews::Withdrawn), "scan.withdrawn"),
         (needs_person(), "person.wanted"),
         (Event::ForeignRestart { target: shop() }, "service.restarted_by_others"),
+        (Event::SmallLimit { target: shop(), limit: 256 << 20, minimum: 512 << 20 }, "memory.small_limit"),
         (storm(true), "storm.began"),
         (storm(false), "storm.ended"),
         (commanded(Wish::Pause { until: None }), "command.pause"),

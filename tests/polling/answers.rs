@@ -138,8 +138,7 @@ async fn what_a_backend_does_not_know_its_vendor_is_asked() {
     let backend = Server::always(Act::Say(unknown)).await;
     let expired = http("200 OK", &[], r#"{"success":true,"data":{"id":16548,"status":"expired"}}"#);
     let vendor = Server::always(Act::Say(expired)).await;
-    let alone =
-        Target { token: Some(secret("jwt", "backend-51aa")), ..super::target("wasender-backend", &backend.url) };
+    let alone = Target { token: Some(secret("jwt", "backend-51aa")), ..target("wasender-backend", &backend.url) };
     assert!(matches!(poll(alone.clone()).await, Reply::Missing(_)));
     let at = VendorAt { url: vendor.url.clone(), token: secret("pat", "vendor-77c0") };
     let reply = poll(Target { vendor: Some(at), ..alone }).await;

@@ -121,12 +121,17 @@ async fn nothing_is_left_when_the_sources_are_dropped() {
 #[tokio::test]
 async fn every_reason_for_a_drop_is_there_from_the_start() {
     let (sources, _samples) = sources([]);
-    assert_eq!(sources.dropped().len(), 12);
+    assert_eq!(sources.dropped().len(), 13);
     assert_eq!(dropped(&sources), []);
 }
 
 fn sources<const N: usize>(named: [(&str, Target); N]) -> (Sources, Samples) {
     sources_with(named, clock(), 8)
+}
+
+/// Follows what one target says.
+pub(crate) fn sources_of(target: Target) -> (Sources, Samples) {
+    sources_with([("shop", target)], clock(), 1024)
 }
 
 fn sources_with<const N: usize>(named: [(&str, Target); N], clock: Clock, room: usize) -> (Sources, Samples) {

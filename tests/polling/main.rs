@@ -9,11 +9,14 @@
 #![expect(clippy::disallowed_methods, reason = "a test's clock is its own, and so is its environment")]
 
 mod answers;
+mod daemon;
 mod environment;
 mod failures;
 mod fleet;
 mod history;
+mod memory;
 mod path;
+mod runtime;
 mod server;
 mod tls;
 mod token;

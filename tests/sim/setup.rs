@@ -8,7 +8,7 @@ use wa_watchdog::engine::TargetId;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::path::PathName;
 use wa_watchdog::engine::plan::{Plan, Resume, Step, StepName};
-use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, Night, Policy, TOGETHER, Watch};
+use wa_watchdog::engine::policy::{FleetLimits, Limits, MemoryReading, Mode, Night, Policy, TOGETHER, Watch};
 
 use super::chance::Chance;
 
@@ -63,6 +63,7 @@ pub(crate) fn watch(chance: &mut Chance, id: &TargetId) -> Watch {
         mode: chance.pick(&[Mode::Act, Mode::Act, Mode::Act, Mode::Approve, Mode::Observe]),
         plans,
         restart_keeps_session: keeps,
+        memory: MemoryReading::default(),
         group: Arc::from(format!("g{}", chance.below(4)).as_str()),
         paths: [path()].into(),
     }

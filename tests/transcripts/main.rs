@@ -263,6 +263,7 @@ impl Play {
             | Event::Scan(..)
             | Event::NeedsPerson { .. }
             | Event::ForeignRestart { .. }
+            | Event::SmallLimit { .. }
             | Event::Storm { .. }
             | Event::Path { .. }
             | Event::Commanded(_) => engine::tell::tell(event).filter(|_| self.with_care)?,
@@ -356,12 +357,20 @@ fn sample(what: &str, counter: u64, now: Wall) -> Sample {
         "deep_unclear" => Sample::Deep(Deep::Unclear),
         "memory" => {
             let (used, limit) = rest.split_once('/').expect("memory USED/LIMIT in MiB");
+            let (limit, kills) = limit.split_once(" kills ").unwrap_or((limit, ""));
             let mib = |text: &str| text.parse::<u64>().ok().map(|mib| mib << 20);
             let (used_bytes, limit_bytes) = (mib(used).expect("a number of MiB"), mib(limit));
-            Sample::Memory(Memory { used_bytes, limit_bytes, oom_kills: None })
+            Sample::Memory(Memory { used_bytes, limit_bytes, oom_kills: kills.parse().ok() })
         }
         "oom" => Sample::Runtime(Runtime::Died { exit_code: Some(137), oom_killed: true }),
+        "oom_inside" => Sample::Runtime(Runtime::OomKilled),
+        "died" => Sample::Runtime(Runtime::Died { exit_code: Some(0), oom_killed: false }),
         "started" => Sample::Runtime(Runtime::Started),
+        "runs" => Sample::Runtime(Runtime::VersionChanged(Word::new(rest))),
+        "born" => {
+            let started = Some(rest.parse().expect("a time"));
+            answer(with_facts(SessionState::Connected, Facts { started, ..Facts::default() }))
+        }
         other => panic!("no such sample: {other}"),
     }
 }

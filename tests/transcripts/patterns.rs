@@ -375,7 +375,7 @@ fn a_kill_for_memory_is_pressure_at_once_counted_or_inferred() {
     check(
         "memory 500/1000
          oom",
-        "15 s memory_pressure: killed for memory at 09:00:15, 1 times since the watch began; uses 500 MiB of 1000 MiB (50 %) -> restart",
+        "15 s memory_pressure: killed for memory at 09:00:15, 1 times since the watch began; last used 500 MiB of 1000 MiB (50 %) -> restart",
     );
     check(
         "every 30s
@@ -384,5 +384,50 @@ fn a_kill_for_memory_is_pressure_at_once_counted_or_inferred() {
          connecting + memory 300/1000
          connected",
         "1 min memory_pressure: killed for memory at 09:01:00, 1 times since the watch began; uses 300 MiB of 1000 MiB (30 %) -> restart",
+    );
+}
+
+#[test]
+fn a_child_that_is_killed_for_memory_is_told_apart_from_the_service() {
+    check(
+        "memory 500/1000
+         oom_inside",
+        "15 s memory_pressure: a child process was killed for memory while the service itself lives on, at 09:00:15, 1 times since the watch began; uses 500 MiB of 1000 MiB (50 %) -> restart",
+    );
+    // The same kill, heard of and counted.
+    check(
+        "memory 500/1000 kills 1
+         oom_inside
+         memory 300/1000 kills 2
+         memory 300/1000 kills 2 x9",
+        "15 s memory_pressure: a child process was killed for memory while the service itself lives on, at 09:00:15, 1 times since the watch began; uses 500 MiB of 1000 MiB (50 %) -> restart",
+    );
+    // Counted alone: nobody says what it was.
+    check(
+        "memory 500/1000 kills 1
+         memory 300/1000 kills 3",
+        "15 s memory_pressure: killed for memory at 09:00:15, 2 times since the watch began; uses 300 MiB of 1000 MiB (30 %) -> restart",
+    );
+}
+
+#[test]
+fn a_service_that_ended_is_not_near_its_limit_any_more() {
+    check(
+        "every 60s
+         memory 950/1000 x4
+         died
+         connecting x4",
+        "",
+    );
+    // Heard of as killed, it is not taken for killed once more because its memory fell.
+    check(
+        "every 30s
+         connected + memory 950/1000
+         oom
+         gone
+         connecting + memory 300/1000
+         connected + memory 300/1000 x9",
+        "30 s memory_pressure: killed for memory at 09:00:30, 1 times since the watch began; last used 950 MiB of 1000 MiB (95 %) -> restart
+         4 min 30 s memory_pressure recovered after 4 min",
     );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wa_watchdog::engine::Watchdog;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::plan::{Plan, Resume};
-use wa_watchdog::engine::policy::{Limits, Mode, Night, Watch};
+use wa_watchdog::engine::policy::{Limits, MemoryReading, Mode, Night, Watch};
 
 use super::{Play, policy};
 
@@ -439,5 +439,57 @@ fn a_reset_whose_code_nobody_scans_waits_and_is_told() {
          19 min a person must still scan the QR code, by 09:22:00
          22 min nobody scanned the QR code in time
          22 min reset did not help: not well 17 min after it",
+    );
+}
+
+#[test]
+fn a_start_that_runtime_and_gateway_tell_is_one() {
+    check(
+        acting(),
+        "every 30s
+         born 2026-02-04T08:00:00Z x2
+         started
+         born 2026-02-04T09:01:01Z x2
+         wait 5m
+         born 2026-02-04T09:01:01Z
+         born 2026-02-04T09:07:00Z",
+        "1 min the service was restarted by somebody else
+         8 min the service was restarted by somebody else",
+    );
+}
+
+#[test]
+fn a_start_after_a_restart_of_our_own_is_ours() {
+    check(
+        acting(),
+        "every 30s
+         connected x2
+         gone x7
+         started
+         connected x2",
+        "3 min 30 s unreachable: no answer 6 times in 2 min 30 s (newest: 6 × connection refused); limit is 3 in 2 min 10 s -> restart
+         3 min 30 s restart is planned: no answer 6 times in 2 min 30 s (newest: 6 × connection refused); limit is 3 in 2 min 10 s
+         3 min 30 s restart begins (attempt 19c27e476d0)
+         3 min 30 s > restart do run
+         3 min 30 s restart: do run done
+         3 min 30 s restart done after 0 s",
+    );
+}
+
+#[test]
+fn a_limit_that_is_too_small_is_told_once_and_nothing_is_done_about_it() {
+    let memory = MemoryReading { every: None, minimum: Some(512 << 20) };
+    let watch = Watch { memory, mode: Mode::Act, ..Watch::default() };
+    check(
+        play(Limits::default(), watch),
+        "every 30s
+         connected + memory 100/256 x9
+         connected + memory 100/300 x2
+         connected + memory 100/1024 x2
+         connected + memory 100/none x2
+         connected + memory 100/256",
+        "0 s its memory is limited to 256 MiB, less than the 512 MiB that it needs at least
+         4 min 30 s its memory is limited to 300 MiB, less than the 512 MiB that it needs at least
+         7 min 30 s its memory is limited to 256 MiB, less than the 512 MiB that it needs at least",
     );
 }

@@ -8,7 +8,7 @@ use super::Patient;
 use super::containers::{Container, Containers, Listed};
 use super::finding::Line;
 use super::network::connect;
-use crate::config::{Call, DockerAt, Target};
+use crate::config::{Call, DockerAt, MemoryFrom, Target};
 
 /// A browser needs this much at least.
 const MEMORY_MIN: u64 = 512 << 20;
@@ -41,7 +41,9 @@ const CHECKS: [&str; 9] = [
 
 pub(super) async fn lines(patient: &Patient<'_>) -> Vec<Line> {
     let Some(at) = at(&patient.target) else {
-        return CHECKS.map(|check| Line::blind(check, "no docker hook names the container")).to_vec();
+        return CHECKS
+            .map(|check| Line::blind(check, "no docker hook and no memory.docker names the container"))
+            .to_vec();
     };
     let seen = async {
         let containers = Containers::of(&at.endpoint).await?;
@@ -62,8 +64,15 @@ pub(super) async fn lines(patient: &Patient<'_>) -> Vec<Line> {
     lines
 }
 
-/// Returns the container that the hooks of a target work on.
+/// Returns the container that the hooks of a target work on, or else the one that is looked at besides its status.
 fn at(target: &Target) -> Option<&DockerAt> {
+    let senses = &target.senses;
+    let looked_at = senses.memory.as_ref().and_then(MemoryFrom::container);
+    let followed = senses.runtime.as_ref().map(|from| &from.at);
+    of_hooks(target).or(looked_at).or(followed)
+}
+
+fn of_hooks(target: &Target) -> Option<&DockerAt> {
     target.hooks.values().flat_map(|hook| hook.calls()).find_map(|call| match call {
         Call::Docker(call) => Some(&call.at),
         Call::Exec(_)

@@ -106,11 +106,15 @@ impl<'a> Teller<'a> {
             Fact::Commanded { command } => (Yellow, tell::commanded(command)),
             Fact::HandedOff { scan, deadline, .. } => handed_off(*scan, *deadline),
             Fact::ForeignRestart => (Yellow, String::from("the service was restarted by somebody else")),
-            Fact::VersionChanged { from: Some(from), to } => (Dim, format!("version {from} -> {to}")),
-            Fact::VersionChanged { from: None, to } => (Dim, format!("version {to}")),
             Fact::Path { path, down } => {
                 (if down.is_some() { Red } else { Green }, tell::network_path(path, down.as_ref()))
             }
+            Fact::VersionChanged { from, to, of_image } => {
+                let what = if *of_image { "image" } else { "version" };
+                let from = from.as_ref().map_or_else(String::new, |from| format!("{from} -> "));
+                (Dim, format!("{what} {from}{to}"))
+            }
+            Fact::SmallLimit { limit, minimum } => (Yellow, tell::small_limit(*limit, *minimum)),
             Fact::Storm { on: true, bad, well } => {
                 let what = format!(
                     "storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Case, Finding};
 use crate::engine::evidence::{Evidence, Exhibit};
 use crate::engine::moment::words;
-use crate::engine::timeline::memory::{High, MemoryWatch, percent};
+use crate::engine::timeline::memory::{High, Kill, MemoryWatch, Victim, percent};
 
 /// Judges memory against its limit.
 pub(super) fn judge(case: &Case<'_>) -> Finding {
@@ -27,11 +27,17 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     });
     let used = reading.as_ref().map_or_else(|| String::from("an unknown amount"), |(_, used)| used.clone());
     let sentence = match (memory.kill.filter(|_| is_killed(case)), memory.high) {
-        (Some(at), _) => format!(
-            "killed for memory at {}, {} times since the watch began; uses {used}",
-            at.wall.clock(),
-            memory.kills
-        ),
+        (Some(Kill { at, victim }), _) => {
+            let (clock, kills) = (at.wall.clock(), memory.kills());
+            let killed = match victim {
+                Victim::Service | Victim::Unknown => format!("killed for memory at {clock}"),
+                Victim::Child => {
+                    format!("a child process was killed for memory while the service itself lives on, at {clock}")
+                }
+            };
+            let uses = if memory.is_over { "last used" } else { "uses" };
+            format!("{killed}, {kills} times since the watch began; {uses} {used}")
+        }
         (None, Some(high)) => format!(
             "uses {used}, at least {} % for {}; limit is {}",
             limits.percent_min,
@@ -55,7 +61,7 @@ fn watch<'a>(case: &Case<'a>) -> Option<&'a MemoryWatch> {
 
 /// A kill is news for as long as an incident takes to close.
 fn is_killed(case: &Case<'_>) -> bool {
-    watch(case).and_then(|memory| memory.kill).is_some_and(|at| case.now.since(at) < case.limits.steady)
+    watch(case).and_then(|memory| memory.kill).is_some_and(|kill| case.now.since(kill.at) < case.limits.steady)
 }
 
 /// Readings that come fast and do not fall prove it sooner: a spike before garbage collection falls again.

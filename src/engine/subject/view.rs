@@ -1,6 +1,7 @@
 //! How a target is shown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Book, Subject};
 use crate::engine::moment::Moment;
@@ -9,6 +10,9 @@ use crate::engine::snapshot::{Counts, FindingView, RunView, TargetView};
 use crate::engine::timeline::track::Track;
 use crate::engine::verdict::Verdict;
 
+/// After so many readings of memory that did not come the last one is of the past.
+const READINGS_MISSED_MAX: u32 = 4;
+
 /// Shows a target as it was at its newest sample.
 pub(super) fn show(subject: &Subject) -> TargetView {
     let timeline = &subject.timeline;
@@ -16,6 +20,7 @@ pub(super) fn show(subject: &Subject) -> TargetView {
     let case = subject.case(now);
     let newest = timeline.polls.current();
     let open = [&subject.session, &subject.memory].into_iter().filter_map(|book| book.open.as_ref());
+    let reading = timeline.memory.as_ref().filter(|memory| !memory.is_over).and_then(|memory| memory.last);
     TargetView {
         target: subject.id.clone(),
         state: timeline.state(),
@@ -28,19 +33,28 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         memory_verdict: verdict(&subject.memory, &case),
         findings: findings(&case),
         open: open.map(|open| Arc::clone(&open.incident)).collect(),
-        memory: timeline.memory.as_ref().and_then(|memory| memory.last).map(|(_, memory)| memory),
+        memory: reading.map(|(_, memory)| memory),
+        memory_until: reading.and_then(|(at, _)| Some(at.wall.after(outdated(subject)?))),
+        memory_minimum: subject.watch.memory.minimum,
         timeline: runs(&timeline.polls),
         log: runs(&timeline.log),
         version: timeline.version.clone(),
+        image: timeline.image.clone(),
+        health: timeline.health.clone(),
         evidence_since: timeline.floor.wall,
         next_poll: subject.slot.due.map(|at| at.wall),
         held_until: subject.slot.held_until.filter(|until| now.uptime < until.uptime).map(|at| at.wall),
         counts: Counts {
-            oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills),
+            oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills()),
             ..subject.counts.clone()
         },
         care: Arc::new(subject.care.show(subject.looked.max(now), &subject.id, &subject.watch, None)),
     }
+}
+
+/// Returns how old a reading of memory may be that is still shown as the present one.
+fn outdated(subject: &Subject) -> Option<Duration> {
+    subject.watch.memory.every.map(|every| every.saturating_mul(READINGS_MISSED_MAX))
 }
 
 fn verdict(book: &Book, case: &Case<'_>) -> Verdict {

@@ -96,8 +96,9 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                 }
             }
             Fact::ForeignRestart => memory.care.history.disturb(Stamp::of_wall(now, entry.at)),
-            Fact::VersionChanged { from, to } => {
-                memory.version = Some(to.clone());
+            Fact::SmallLimit { limit, .. } => memory.small_limit = Some(*limit),
+            Fact::VersionChanged { from, to, of_image } => {
+                *(if *of_image { &mut memory.image } else { &mut memory.version }) = Some(to.clone());
                 if from.is_some() {
                     memory.care.history.update(Stamp::of_wall(now, entry.at));
                 }
@@ -200,6 +201,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::ForeignRestart
         | Fact::VersionChanged { .. }
         | Fact::Path { .. }
+        | Fact::SmallLimit { .. }
         | Fact::Storm { .. } => {}
     }
 }
