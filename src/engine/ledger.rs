@@ -13,6 +13,7 @@ use super::plan::StepName;
 use super::refusal::Refusal;
 use super::sample::{SessionState, Word};
 use super::target::TargetId;
+use super::timeline::week::Week;
 
 /// The number of one order to record, within one run of the watchdog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,6 +211,13 @@ pub enum Fact {
         /// The version from here on.
         to: Word,
     },
+    /// What usually passes was learned, for another day.
+    TrafficLearned {
+        /// The time zone in which its hours are counted.
+        zone: Word,
+        /// What passes in each hour of the week.
+        week: Week,
+    },
     /// Many targets turned bad together, or no longer.
     Storm {
         /// Whether it began.
@@ -272,6 +280,7 @@ impl Fact {
             Self::HandedOff { .. } => "handed_off",
             Self::ForeignRestart => "foreign_restart",
             Self::VersionChanged { .. } => "version_changed",
+            Self::TrafficLearned { .. } => "traffic_learned",
             Self::Storm { .. } => "storm",
         }
     }
@@ -285,6 +294,7 @@ impl Fact {
             | Self::Commanded { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -319,6 +329,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -343,6 +354,7 @@ impl Fact {
             | Self::HandedOff { .. }
             | Self::ForeignRestart
             | Self::VersionChanged { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => None,
         }
     }

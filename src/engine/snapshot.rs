@@ -89,6 +89,8 @@ pub struct TargetView {
     pub timeline: Vec<RunView>,
     /// The states that its log told of, oldest first, bounded.
     pub log: Vec<RunView>,
+    /// What others say about it, such as Alertmanager; no evidence.
+    pub alerts: Vec<AlertView>,
     /// Version of the gateway, where it says so.
     pub version: Option<Word>,
     /// From when on evidence counts: the start of the watchdog, of the service, or the end of a suspension.
@@ -277,6 +279,15 @@ pub struct FindingView {
     pub proven: bool,
     /// The evidence, or what is still missing.
     pub why: String,
+}
+
+/// An alarm that somebody else raised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertView {
+    /// Its name.
+    pub name: Word,
+    /// Since when it is known here.
+    pub since: Wall,
 }
 
 /// One stretch of equal samples.

@@ -77,6 +77,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         memory: None,
         timeline: Vec::new(),
         log: Vec::new(),
+        alerts: Vec::new(),
         version: None,
         evidence_since: ago(86_400),
         next_poll: Some(ago(-5)),

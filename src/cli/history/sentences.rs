@@ -108,6 +108,9 @@ impl<'a> Teller<'a> {
             Fact::ForeignRestart => (Yellow, String::from("the service was restarted by somebody else")),
             Fact::VersionChanged { from: Some(from), to } => (Dim, format!("version {from} -> {to}")),
             Fact::VersionChanged { from: None, to } => (Dim, format!("version {to}")),
+            Fact::TrafficLearned { week, .. } => {
+                (Dim, format!("learned what usually passes; it is known for {} of 168 hours of the week", week.known()))
+            }
             Fact::Storm { on: true, bad, well } => {
                 let what = format!(
                     "storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Book, Subject};
 use crate::engine::moment::Moment;
 use crate::engine::pattern::{Case, Finding, Pattern};
-use crate::engine::snapshot::{Counts, FindingView, RunView, TargetView};
+use crate::engine::snapshot::{AlertView, Counts, FindingView, RunView, TargetView};
 use crate::engine::timeline::track::Track;
 use crate::engine::verdict::Verdict;
 
@@ -31,6 +31,11 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         memory: timeline.memory.as_ref().and_then(|memory| memory.last).map(|(_, memory)| memory),
         timeline: runs(&timeline.polls),
         log: runs(&timeline.log),
+        alerts: timeline
+            .alerts
+            .firing(now)
+            .map(|raised| AlertView { name: raised.name.clone(), since: raised.since.wall })
+            .collect(),
         version: timeline.version.clone(),
         evidence_since: timeline.floor.wall,
         next_poll: subject.slot.due.map(|at| at.wall),

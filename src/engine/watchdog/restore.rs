@@ -102,6 +102,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                     memory.care.history.update(Stamp::of_wall(now, entry.at));
                 }
             }
+            Fact::TrafficLearned { zone, week } => memory.traffic = Some((zone.clone(), week.clone())),
             Fact::VerdictChanged { .. }
             | Fact::Intended { .. }
             | Fact::StepStarted { .. }
@@ -198,6 +199,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::HandedOff { .. }
         | Fact::ForeignRestart
         | Fact::VersionChanged { .. }
+        | Fact::TrafficLearned { .. }
         | Fact::Storm { .. } => {}
     }
 }
