@@ -16,7 +16,7 @@ use super::scope::Scope;
 use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
-use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, notify, secret};
+use super::{Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, inbound, notify, secret};
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 
@@ -63,6 +63,7 @@ pub(super) fn read_tree(
     let mode = mode_item.as_ref().and_then(|item| mode::read(item, &mut report)).unwrap_or_default();
     let mut scope = Scope { report: &mut report, base_dir, env };
     let server = server(&mut root, &mut scope);
+    let alertmanager = inbound::take_alertmanager(&mut root, &mut scope);
     let notifiers = notify::take(&mut root, &mut scope);
     let fleet = fleet::take(&mut root, &mut report);
     let store = store(&mut root, &mut report, base_dir);
@@ -79,7 +80,7 @@ pub(super) fn read_tree(
     let (watched, targets) = targets(reader, items);
     let policy = Policy { targets: watched, together, fleet };
     let limits = thresholds.limits;
-    let settings = Settings { server, store, policy, limits, targets, notifiers, warnings: Vec::new() };
+    let settings = Settings { server, alertmanager, store, policy, limits, targets, notifiers, warnings: Vec::new() };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 25] = [
+const SECTIONS: [&str; 27] = [
     "",
     "server",
     "store",
@@ -31,6 +31,8 @@ const SECTIONS: [&str; 25] = [
     "target.shop.remedy.reset.kubernetes",
     "target.shop.remedy.reset.sqlite",
     "notify.ops",
+    "target.shop.inbound",
+    "alertmanager",
 ];
 
 #[test]
