@@ -87,7 +87,7 @@ pub const HEAD_WITHIN: Duration = Duration::from_secs(20);
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Longest body of what is pushed, in bytes.
 pub const HOOK_BYTES_MAX: usize = 256 * 1024;
-/// Most lines of a log that are looked at in one post; those beyond are left out.
+/// Most lines of a log that are looked at in one post; those beyond are dropped and counted.
 pub const LOG_LINES_MAX: usize = 1000;
 /// How long a client may take to send the body of a request; then it is answered 408.
 pub const BODY_WITHIN: Duration = Duration::from_secs(5);

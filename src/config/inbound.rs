@@ -48,8 +48,9 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>) -> Option<Inbound> {
         section.missing(scope.report, "secret_file", hint);
     }
     section.finish_with(scope.report, |name| {
-        (name == "secret")
-            .then(|| "a secret is read from secret_file or secret_env, and never stands in the configuration".to_owned())
+        (name == "secret").then(|| {
+            "a secret is read from secret_file or secret_env, and never stands in the configuration".to_owned()
+        })
     });
     Some(Inbound { secret: secret?, previous, rate_max: rate_max? })
 }

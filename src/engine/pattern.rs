@@ -184,7 +184,8 @@ impl Pattern {
     #[must_use]
     pub fn tell(self, case: &Case<'_>) -> Evidence {
         let Evidence { sentence, mut samples } = self.prove(case);
-        let alert = |raised: &Raised| Exhibit { at: raised.since.wall, seen: format!("Alertmanager fires: {}", raised.name) };
+        let alert =
+            |raised: &Raised| Exhibit { at: raised.since.wall, seen: format!("Alertmanager fires: {}", raised.name) };
         samples.extend(case.timeline.alerts.firing(case.now).map(alert));
         Evidence::new(sentence, samples)
     }

@@ -360,7 +360,8 @@ impl Watchdog {
     /// Tells whether what a gateway said of itself at that time is older than what it was heard to say since.
     #[must_use]
     pub fn is_outdated(&self, now: Moment, id: &TargetId, at: Wall) -> bool {
-        let newest = self.subjects.get(id).and_then(|subject| subject.timeline().polls.current()).map(|run| run.last.wall);
+        let newest =
+            self.subjects.get(id).and_then(|subject| subject.timeline().polls.current()).map(|run| run.last.wall);
         // Its clock may count in whole seconds.
         PUSHED_WITHIN < now.wall.since(at) || newest.is_some_and(|newest| at.after(SECOND) <= newest)
     }

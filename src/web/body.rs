@@ -5,8 +5,8 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::time::timeout;
 
-use super::reply::{Answer, problem};
 use super::BODY_WITHIN;
+use super::reply::{Answer, problem};
 
 /// Reads a body of so many bytes at most; `needs` says what the route takes, as a hint.
 pub(super) async fn read(body: Incoming, bytes_max: usize, needs: &str) -> Result<Bytes, Answer> {

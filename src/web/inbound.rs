@@ -90,6 +90,8 @@ pub(super) async fn take(
     let found = match kind {
         PushKind::Log => {
             let lines = lines(headers, &text).ok_or_else(|| malformed(desk, kind))?;
+            let surplus = lines.len().saturating_sub(LOG_LINES_MAX);
+            (0..surplus).for_each(|_| desk.state.inflow.count(kind, Outcome::TooMany));
             let mut signals = signals(&target, &lines);
             signals.truncate(rate(signals.len().max(1))?);
             signals
@@ -206,7 +208,10 @@ fn hand_on(desk: &Desk, pushes: Vec<Push>) -> Result<Answer, Answer> {
         }
     }
     if 0 < lost {
-        return Err(unavailable("too much news waits already", "send it again in a moment, or leave it: polling goes on"));
+        return Err(unavailable(
+            "too much news waits already",
+            "send it again in a moment, or leave it: polling goes on",
+        ));
     }
     let hint = (count == 0).then_some(NOT_KNOWN);
     Ok(json(StatusCode::ACCEPTED, &Taken { taken: count, hint }))

@@ -100,7 +100,7 @@ fn a_new_target_is_judged_by_its_usual_gap_until_its_week_is_known() {
     assert_eq!(
         shop.said(),
         [
-            "18 h 36 min silent_session: says connected, but nothing passed for 40 min (last at 17:58:00), where something usually passes every 2 min; limit is 20 such gaps and 30 min -> restart"
+            "18 h 38 min silent_session: says connected, but nothing passed for 40 min (last at 17:58:00), where something usually passes every 2 min; limit is 20 such gaps and 30 min -> restart"
         ],
         "without a night that is configured, the first evening looks like silence"
     );
@@ -133,12 +133,14 @@ fn the_silence_of_whoever_tells_of_messages_needs_a_second_proof() {
     shop.lives_until("2026-01-26T12:00:00Z");
     shop.silent_until("2026-01-26T13:30:00Z");
     assert_eq!(shop.said(), Vec::<String>::new(), "the bot may be down instead");
-    let lack =
-        "no messages are told of any more, and the gateway counts none itself; it takes a failed deep probe too";
+    let lack = "no messages are told of any more, and the gateway counts none itself; it takes a failed deep probe too";
     assert_eq!(shop.findings(), [lack]);
     shop.play.observe(Sample::Deep(Deep::Failed(Word::new("Target closed"))));
     let said = shop.said();
-    assert!(said.len() == 1 && said[0].contains("and the deep probe failed, where something usually passes"), "{said:?}");
+    assert!(
+        said.len() == 1 && said[0].contains("and the deep probe failed, where something usually passes"),
+        "{said:?}"
+    );
     // A deep probe that fails at night proves nothing more than it did before.
     let mut shop = settled("UTC", Teller::Bot);
     shop.lives_until("2026-01-27T03:00:00Z");
@@ -154,8 +156,8 @@ fn an_hour_stays_the_same_hour_when_the_clocks_are_put_forward() {
     // Clocks change on Sunday, 2026-03-29; on Monday the shop opens an hour earlier by UTC, and closes so.
     shop.lives_until("2026-04-05T22:00:00Z");
     assert_eq!(shop.said(), Vec::<String>::new());
-    shop.lives_until("2026-04-06T07:10:00Z");
-    shop.silent_until("2026-04-06T08:10:00Z");
+    shop.lives_until("2026-04-06T08:30:00Z");
+    shop.silent_until("2026-04-06T09:40:00Z");
     let said = shop.said();
     assert!(said.len() == 1 && said[0].contains("20 messages were to be expected"), "{said:?}");
 }
@@ -163,9 +165,8 @@ fn an_hour_stays_the_same_hour_when_the_clocks_are_put_forward() {
 #[test]
 fn what_was_learned_outlives_the_watchdog() {
     let mut shop = settled("UTC", Teller::Gateway);
-    let learned = |shop: &Shop| {
-        shop.play.ledger.iter().filter(|entry| matches!(entry.fact, Fact::TrafficLearned { .. })).count()
-    };
+    let learned =
+        |shop: &Shop| shop.play.ledger.iter().filter(|entry| matches!(entry.fact, Fact::TrafficLearned { .. })).count();
     assert_eq!(learned(&shop), 21 - 1, "once a day, at its end");
     shop.lives_until("2026-01-30T12:00:00Z");
     shop.play.step("restart");
@@ -220,7 +221,10 @@ fn what_was_pushed_late_is_no_news() {
         play.watchdog.is_outdated(play.now, &target(), at)
     };
     // The last answer is 15 s old.
-    assert_eq!([0, 5_000, 15_900, 16_100, 60_000].map(|ago| is_outdated(&play, ago)), [false, false, false, true, true]);
+    assert_eq!(
+        [0, 5_000, 15_900, 16_100, 60_000].map(|ago| is_outdated(&play, ago)),
+        [false, false, false, true, true]
+    );
     play.pass(Duration::from_mins(10));
     assert!(is_outdated(&play, 301_000) && !is_outdated(&play, 299_000), "however little was heard since");
 }

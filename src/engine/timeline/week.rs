@@ -217,9 +217,8 @@ mod tests {
     fn an_hour_is_known_after_two_weeks_and_follows_slowly() {
         let (mut habit, zone) = (Habit::new(Week::default()), TimeZone::UTC);
         // A Monday at noon.
-        let expected = |habit: &Habit| {
-            habit.week().expected(wall("2026-02-23T12:00:00Z"), wall("2026-02-23T12:30:00Z"), &zone)
-        };
+        let expected =
+            |habit: &Habit| habit.week().expected(wall("2026-02-23T12:00:00Z"), wall("2026-02-23T12:30:00Z"), &zone);
         for (from, known) in [
             ("2026-02-02T12:00:00Z", None),
             ("2026-02-09T12:00:00Z", Some(20)),
@@ -244,8 +243,11 @@ mod tests {
             watched(&mut habit, from, 1, 40, &zone);
         }
         assert_eq!(habit.week().known(), 0);
-        let at = |text: &str| Moment { uptime: Duration::from_millis(wall(text).millis().unsigned_abs()), wall: wall(text) };
-        for (from, to) in [("2026-02-16T12:00:00Z", "2026-02-16T13:00:00Z"), ("2026-02-23T12:00:00Z", "2026-02-23T13:00:00Z")] {
+        let at =
+            |text: &str| Moment { uptime: Duration::from_millis(wall(text).millis().unsigned_abs()), wall: wall(text) };
+        for (from, to) in
+            [("2026-02-16T12:00:00Z", "2026-02-16T13:00:00Z"), ("2026-02-23T12:00:00Z", "2026-02-23T13:00:00Z")]
+        {
             habit.watch(at(from), 40, &zone);
             habit.watch(at(to), 0, &zone);
         }
@@ -280,7 +282,9 @@ mod tests {
         let text = String::from(habit.week().clone());
         assert!(text.len() < 900, "{}", text.len());
         assert_eq!(Week::try_from(text.clone()).as_ref(), Ok(habit.week()));
-        for wrong in ["", "40", &text[1..], &format!("{text} 40"), &text.replace("270", "970"), &text.replace("270", "ä")] {
+        for wrong in
+            ["", "40", &text[1..], &format!("{text} 40"), &text.replace("270", "970"), &text.replace("270", "ä")]
+        {
             assert_eq!(Week::try_from(wrong.to_owned()), Err(NotAWeek), "{wrong}");
         }
     }

@@ -47,7 +47,10 @@ mod tests {
                       {"status":"resolved","labels":{"alertname":"Slow","job":"x"}}]}"#;
         let alert = |name: &str, fires| Alert { name: Word::new(name), fires };
         let [shop, x] = ["shop", "x"].map(|name| Some(name.to_owned()));
-        assert_eq!(read(letter.as_bytes(), "target"), Some(vec![(shop, alert("Down", true)), (None, alert("Slow", false))]));
+        assert_eq!(
+            read(letter.as_bytes(), "target"),
+            Some(vec![(shop, alert("Down", true)), (None, alert("Slow", false))])
+        );
         assert_eq!(
             read(letter.as_bytes(), "job"),
             Some(vec![(x.clone(), alert("Down", true)), (x, alert("Slow", false))])

@@ -48,7 +48,8 @@ impl Inflow {
     /// Counts one.
     pub fn count(&self, kind: PushKind, outcome: Outcome) {
         let of_kind = PushKind::ALL.iter().zip(self.0.iter()).find(|(other, _)| **other == kind);
-        let counter = of_kind.and_then(|(_, counts)| Outcome::ALL.iter().zip(counts).find(|(other, _)| **other == outcome));
+        let counter =
+            of_kind.and_then(|(_, counts)| Outcome::ALL.iter().zip(counts).find(|(other, _)| **other == outcome));
         if let Some((_, counter)) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
@@ -59,9 +60,10 @@ impl Inflow {
     pub fn counts(&self) -> BTreeMap<(&'static str, &'static str), u64> {
         let of_kind = |(kind, counts): (PushKind, &[AtomicU64; Outcome::ALL.len()])| {
             let counts = counts.iter().map(|count| count.load(Ordering::Relaxed));
-            let named = Outcome::ALL.into_iter().zip(counts).map(move |(outcome, count)| {
-                ((kind.as_str(), outcome.as_str()), count)
-            });
+            let named = Outcome::ALL
+                .into_iter()
+                .zip(counts)
+                .map(move |(outcome, count)| ((kind.as_str(), outcome.as_str()), count));
             named.collect::<Vec<_>>()
         };
         PushKind::ALL.into_iter().zip(self.0.iter()).flat_map(of_kind).collect()
@@ -107,10 +109,18 @@ impl PushKind {
     /// Says how the secret is shown.
     pub(super) fn shows(self) -> &'static str {
         match self {
-            Self::Wasender => "X-Webhook-Signature must be the webhook secret, which secret_file of the target's section inbound holds",
-            Self::Waha => "X-Webhook-Hmac must sign the body (SHA-512) with the key that secret_file of the target's section inbound holds",
-            Self::Evolution => "send the secret of the target's section inbound as the header apikey, or as `Authorization: Bearer`",
-            Self::Plain | Self::Activity | Self::Log => "send the secret of the target's section inbound as `Authorization: Bearer`",
+            Self::Wasender => {
+                "X-Webhook-Signature must be the webhook secret, which secret_file of the target's section inbound holds"
+            }
+            Self::Waha => {
+                "X-Webhook-Hmac must sign the body (SHA-512) with the key that secret_file of the target's section inbound holds"
+            }
+            Self::Evolution => {
+                "send the secret of the target's section inbound as the header apikey, or as `Authorization: Bearer`"
+            }
+            Self::Plain | Self::Activity | Self::Log => {
+                "send the secret of the target's section inbound as `Authorization: Bearer`"
+            }
             Self::Alertmanager => "send the token of the section alertmanager as `Authorization: Bearer`",
         }
     }

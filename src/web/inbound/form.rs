@@ -149,7 +149,8 @@ mod tests {
         let connected = Some(r#"{"data":{"status":"connected"}}"#.to_owned());
         let of = |session: &str, text: &str| read(wasender, session, text);
         let current = r#"{"event":"session.status","sessionId":"k3y","data":{"status":"connected"}}"#;
-        let older = r#"{"event":"session.status","timestamp":1770195600,"data":{"status":"connected","session_id":"16548"}}"#;
+        let older =
+            r#"{"event":"session.status","timestamp":1770195600,"data":{"status":"connected","session_id":"16548"}}"#;
         assert_eq!(of("", current), connected);
         assert_eq!(of("16548", current), connected);
         assert_eq!(of("16548", older), connected);
@@ -157,18 +158,18 @@ mod tests {
         assert_eq!(of("16549", &older.replace("16548", "a-key")), connected, "nobody knows whose key that is");
         let code = r#"{"event":"qrcode.updated","sessionId":"k3y","data":{"qr":"2@c0de"}}"#;
         assert_eq!(of("16548", code).as_deref(), Some(r#"{"data":{"status":"need_scan"}}"#));
-        for nothing in [r#"{"event":"messages.upsert","data":{"status":"connected"}}"#, r#"{"event":"session.status"}"#, "{}"] {
+        for nothing in
+            [r#"{"event":"messages.upsert","data":{"status":"connected"}}"#, r#"{"event":"session.status"}"#, "{}"]
+        {
             assert_eq!(of("", nothing), None, "{nothing}");
         }
     }
 
     #[test]
     fn waha_and_evolution_are_read_of_their_own_session() {
-        let working = r#"{"event":"session.status","session":"default","payload":{"status":"WORKING"},"me":{"id":"1@c.us"}}"#;
-        assert_eq!(
-            read(waha, "default", working).as_deref(),
-            Some(r#"{"name":"default","status":"WORKING"}"#)
-        );
+        let working =
+            r#"{"event":"session.status","session":"default","payload":{"status":"WORKING"},"me":{"id":"1@c.us"}}"#;
+        assert_eq!(read(waha, "default", working).as_deref(), Some(r#"{"name":"default","status":"WORKING"}"#));
         assert_eq!(read(waha, "other", working), None);
         assert_eq!(read(waha, "default", &working.replace("session.status", "message")), None);
         let closed = r#"{"event":"connection.update","instance":"shop","apikey":"k3y","data":{"state":"close","statusReason":401}}"#;
@@ -195,7 +196,9 @@ mod tests {
         assert_eq!(of(" \n"), Some((1, None)));
         assert_eq!(of("{}"), Some((1, None)));
         assert_eq!(of(r#"{"count":7,"at":"1970-01-01T00:00:01Z"}"#), Some((7, Some(1000))));
-        for wrong in ["x", "[]x", r#"{"count":0}"#, r#"{"count":-1}"#, r#"{"count":10001}"#, r#"{"at":"noon"}"#, r#"{"n":1}"#] {
+        for wrong in
+            ["x", "[]x", r#"{"count":0}"#, r#"{"count":-1}"#, r#"{"count":10001}"#, r#"{"at":"noon"}"#, r#"{"n":1}"#]
+        {
             assert_eq!(of(wrong), None, "{wrong}");
         }
     }

@@ -85,10 +85,12 @@ impl Keys {
     pub(super) fn open(&self, sent: &Sent<'_>, body: &[u8]) -> bool {
         let opens = |key: &SecretString| match sent {
             Sent::Secret(given) => is_same(given.as_bytes(), key.expose_secret().as_bytes()),
-            Sent::Signature(given) => Hmac::<Sha512>::new_from_slice(key.expose_secret().as_bytes()).is_ok_and(|mut mac| {
-                mac.update(body);
-                mac.verify_slice(given).is_ok()
-            }),
+            Sent::Signature(given) => {
+                Hmac::<Sha512>::new_from_slice(key.expose_secret().as_bytes()).is_ok_and(|mut mac| {
+                    mac.update(body);
+                    mac.verify_slice(given).is_ok()
+                })
+            }
         };
         self.0.iter().fold(false, |open, key| open | opens(key))
     }
