@@ -58,7 +58,7 @@ use serde::Serialize;
 pub use self::coolify::{CoolifyAt, CoolifyCall, CoolifyDeed, CoolifyResource};
 pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
-pub use self::inbound::Inbound;
+pub use self::inbound::{Alertmanager, Inbound};
 pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
 pub use self::logs::{Logs, LogsAt};
 pub use self::memory::{MemoryFrom, MemoryPlace, ProcessAt, ProcessRoot, PrometheusAt};
@@ -82,6 +82,8 @@ use crate::engine::target::TargetId;
 pub struct Settings {
     /// The HTTP side.
     pub server: Server,
+    /// Alerts that are taken in.
+    pub alertmanager: Option<Alertmanager>,
     /// The ledger.
     pub store: Store,
     /// What the engine needs.

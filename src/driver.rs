@@ -6,6 +6,7 @@
 mod adoption;
 pub mod clock;
 mod expiry;
+mod inbound;
 mod journal;
 mod orders;
 mod reload;
@@ -21,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{PathAt, Problem, Secret, Settings, Target};
+use crate::config::{Alertmanager, PathAt, Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
@@ -137,7 +138,9 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
     let (orders_in, orders) = Orders::open();
     let (token, token_seen) = watch::channel(settings.server.token.clone());
-    let denials = web::Denials::default();
+    let (alertmanager, alertmanager_seen) = watch::channel(settings.alertmanager.clone());
+    let (pushes_in, pushes) = mpsc::channel(inbound::QUEUE_MAX);
+    let (denials, inflow) = (web::Denials::default(), web::Inflow::default());
     let targets = watch::Sender::new(Arc::new(targets));
     let expiries = watch::Sender::new(Expiries::new());
     let mut turn = Turn {
@@ -156,6 +159,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         orders,
         paths: watch::Sender::new(Arc::clone(&settings.paths)),
         token,
+        alertmanager,
+        inflow: inflow.clone(),
         clock: Arc::clone(&clock),
         audience,
         ledger_fault: String::new(),
@@ -171,6 +176,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         orders: orders_in,
         token: token_seen,
         denials: denials.clone(),
+        pushes: pushes_in,
+        targets: turn.targets.subscribe(),
+        alertmanager: alertmanager_seen,
+        inflow,
         render_metrics: metrics_renderer(&turn, denials),
         clock: wall,
     };
@@ -181,7 +190,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
     ready.open();
     tracing::info!(targets = settings.targets.len(), "watching");
-    turn.run(&mut signals, samples, paths_seen, &mut answers, hooks, reload_queue, &stop).await;
+    let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
+    turn.run(&mut signals, queues, &mut answers, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -197,6 +207,15 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What waits to be taken in.
+struct Queues {
+    samples: mpsc::Receiver<News>,
+    paths: mpsc::Receiver<PathSeen>,
+    pushes: mpsc::Receiver<web::Push>,
+    hooks: mpsc::Receiver<remedy::Answer>,
+    reloads: mpsc::Receiver<web::ReloadOrder>,
 }
 
 /// The loop's state.
@@ -217,6 +236,10 @@ struct Turn {
     paths: watch::Sender<Arc<[PathAt]>>,
     /// What orders must carry.
     token: watch::Sender<Option<Secret>>,
+    /// Alerts that are taken in.
+    alertmanager: watch::Sender<Option<Alertmanager>>,
+    /// What became of what was pushed.
+    inflow: web::Inflow,
     clock: Clock,
     audience: Option<Audience>,
     /// Why the ledger last could not be written.
@@ -237,13 +260,11 @@ impl Turn {
     async fn run(
         &mut self,
         signals: &mut Signals,
-        mut samples: mpsc::Receiver<News>,
-        mut paths: mpsc::Receiver<PathSeen>,
+        queues: Queues,
         answers: &mut mpsc::Receiver<Answer>,
-        mut hooks: mpsc::Receiver<remedy::Answer>,
-        mut reload_queue: mpsc::Receiver<web::ReloadOrder>,
         stop: &CancellationToken,
     ) {
+        let Queues { mut samples, mut paths, mut pushes, mut hooks, mut reloads } = queues;
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut sweep = tokio::time::interval(remedy::SWEEP_EVERY);
         loop {
@@ -259,7 +280,7 @@ impl Turn {
                     Wish::Reload => drop(self.reload()),
                 },
                 Some(answer) = answers.recv() => self.recorded(answer.seq, answer.result.map_err(|error| error.to_string())),
-                Some(order) = reload_queue.recv() => {
+                Some(order) = reloads.recv() => {
                     let done = self.reload();
                     // Whoever asked may be gone; the reload happened all the same.
                     drop(order.answer.send(done));
@@ -285,6 +306,7 @@ impl Turn {
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }
+                Some(push) = pushes.recv() => self.pushed(push, &mut pushes),
                 _ = sweep.tick() => self.remedies.sweep(),
                 () = tokio::time::sleep(idle) => {}
             }
@@ -351,6 +373,7 @@ impl Turn {
         self.targets.send_replace(Arc::new(asked));
         self.paths.send_replace(settings.paths);
         self.token.send_replace(settings.server.token);
+        self.alertmanager.send_replace(settings.alertmanager);
         self.handle(now, Input::PolicyChanged(settings.policy));
         Ok(web::ReloadDone { targets, needs_restart })
     }
@@ -417,7 +440,7 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
     let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     let hard_stops = turn.remedies.hard_stops();
-    let expiries = turn.expiries.clone();
+    let (expiries, inflow) = (turn.expiries.clone(), turn.inflow.clone());
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
@@ -426,6 +449,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
             denials: denials.counts(),
             notifications: notified.borrow().clone(),
             hard_stops: hard_stops.counts(),
+            inbound: inflow.counts(),
             credentials: expiries.borrow().clone(),
         };
         metrics::render(snapshot, &shell)

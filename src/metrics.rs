@@ -62,6 +62,8 @@ pub struct Shell {
     pub notifications: BTreeMap<String, [u64; 3]>,
     /// Services that had to be killed when they were stopped, by target; holds every target whose hook stops one, at 0.
     pub hard_stops: BTreeMap<String, u64>,
+    /// What was pushed, by kind and outcome; holds every pair from the start, at 0.
+    pub inbound: BTreeMap<(&'static str, &'static str), u64>,
     /// When tokens end, by target and by what they are for; only of those that say it.
     pub credentials: BTreeMap<(TargetId, &'static str), Wall>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::dialect::{Heard, Pace};
-use crate::engine::sample::{Failure, Memory, Runtime, Sample, Word};
+use crate::engine::sample::{Alert, Failure, Memory, Runtime, Sample, Word};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
 
@@ -32,10 +32,12 @@ pub enum Raw {
     Memory(Memory),
     /// A log line that means something; cleaned of secrets.
     Log(String),
-    /// A message passed.
-    Activity,
+    /// So many messages passed.
+    Activity(u32),
     /// The runtime reported on the container or process.
     Runtime(Runtime),
+    /// Somebody else raised an alarm about it, or called it off.
+    Alert(Alert),
 }
 
 /// One HTTP call and what came of it.

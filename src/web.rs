@@ -18,9 +18,21 @@
 //! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
 //! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
 //! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
+//! | `/hooks/wasender/NAME` | POST | a webhook of `WasenderAPI` (`session.status`, `qrcode.updated`); `X-Webhook-Signature` is the secret |
+//! | `/hooks/waha/NAME` | POST | one of WAHA (`session.status`); `X-Webhook-Hmac` signs the body |
+//! | `/hooks/evolution/NAME` | POST | one of Evolution API (`connection.update`); `apikey` or a bearer token is the secret |
+//! | `/hooks/plain/NAME` | POST | what the status route of the target's gateway would answer; the secret as bearer |
+//! | `/api/v1/targets/NAME/activity` | POST | a message passed; `"count"` for several, `"at"` a time; the secret as bearer |
+//! | `/api/v1/targets/NAME/log` | POST | lines of its log, as text or `{"lines": […]}`; the secret as bearer |
+//! | `/hooks/alertmanager` | POST | alerts of Alertmanager (version 4), shown beside the evidence; a bearer token of their own |
 //!
 //! The body of an order is a JSON object with `"reason"` and `"who"`, which go into the ledger; a key that means nothing is a 400.
 //! An order that counts is answered 200, or 202 where it begins an attempt; one that is refused 409, with why.
+//!
+//! What is pushed is answered 202 with `"taken"`, how many pieces of news it was; 401 where it does not show the secret of the target
+//! (`[target.NAME.inbound]`, read anew each time, compared in constant time, needed on every listener), 403 where there is none, 429
+//! beyond `rate_max`, 503 where too much waits. Whether a web page sent it makes no difference: it would have to know the secret.
+//! All of it is counted in [`Inflow`].
 //!
 //! HEAD is answered wherever GET is. An error is JSON, `{"error": …, "hint": …}`: 404 for an unknown route or name, 405 with
 //! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query that is not understood (`/`, `/metrics` and the health routes take no notice
@@ -38,6 +50,7 @@ mod api;
 mod attempts;
 mod body;
 mod health;
+mod inbound;
 mod order;
 mod page;
 mod query;
@@ -47,18 +60,21 @@ mod route;
 mod server;
 mod warden;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::config::Secret;
+use crate::config::{Alertmanager, Secret, Target};
 use crate::engine::command::{CommandAnswer, OperatorCommand};
 use crate::engine::moment::Wall;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::target::TargetId;
 
 pub use health::Readiness;
+pub use inbound::{Inflow, Outcome, Push, PushKind};
 pub use server::serve;
 pub use warden::Denials;
 
@@ -67,8 +83,12 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long a client may take to send the head of a request. Counts from the end of the answer before, so that it also is how
 /// long an idle connection is kept alive.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(20);
-/// Longest body of a request, in bytes; longer ones are answered 413.
+/// Longest body of an order, in bytes; longer ones are answered 413.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
+/// Longest body of what is pushed, in bytes.
+pub const HOOK_BYTES_MAX: usize = 256 * 1024;
+/// Most lines of a log that are looked at in one post; those beyond are dropped and counted.
+pub const LOG_LINES_MAX: usize = 1000;
 /// How long a client may take to send the body of a request; then it is answered 408.
 pub const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// Most connections at the same time; those beyond wait in the kernel's queue until one ends.
@@ -92,6 +112,8 @@ pub const WRONG_TOKENS_MAX: u32 = 5;
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
 /// Most scrapes that are rendered at the same time: each holds a family of every target in memory.
 const RENDERS_MAX: usize = 1;
+/// Most secrets that are read at the same time.
+const SECRETS_MAX: usize = 4;
 
 /// All that the server reads and asks; cheap to clone.
 #[derive(Clone)]
@@ -108,6 +130,14 @@ pub struct State {
     pub token: watch::Receiver<Option<Secret>>,
     /// Counts the orders that nobody had the right to give.
     pub denials: Denials,
+    /// Where pushed news goes; bounded by whoever makes it.
+    pub pushes: mpsc::Sender<Push>,
+    /// The targets as they are asked; each has its own secret.
+    pub targets: watch::Receiver<Arc<BTreeMap<TargetId, Arc<Target>>>>,
+    /// Whether alerts are taken; a reload of the configuration may change it.
+    pub alertmanager: watch::Receiver<Option<Alertmanager>>,
+    /// Counts what was pushed.
+    pub inflow: Inflow,
     /// Writes a snapshot's metrics; a closure, because metrics and this module do not know each other.
     pub render_metrics: Arc<dyn Fn(&Snapshot) -> String + Send + Sync>,
     /// Reads the wall clock.
@@ -148,11 +178,23 @@ struct Desk {
     loopback_only: bool,
     renders: Arc<Semaphore>,
     gate: warden::Gate,
+    /// The same for what is pushed.
+    pushers: warden::Gate,
+    rates: inbound::Rates,
+    secrets: Arc<Semaphore>,
 }
 
 impl Desk {
     fn new(state: State, loopback_only: bool) -> Self {
-        Self { state, loopback_only, renders: Arc::new(Semaphore::new(RENDERS_MAX)), gate: warden::Gate::default() }
+        Self {
+            state,
+            loopback_only,
+            renders: Arc::new(Semaphore::new(RENDERS_MAX)),
+            gate: warden::Gate::default(),
+            pushers: warden::Gate::default(),
+            rates: inbound::Rates::default(),
+            secrets: Arc::new(Semaphore::new(SECRETS_MAX)),
+        }
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -122,9 +122,11 @@ fn counters_start_at_zero_with_every_label_they_can_have() {
         ("wa_watchdog_notifications_total", 3),
         ("wa_watchdog_orders_denied_total", 1),
         ("wa_watchdog_hard_stops_total", 1),
+        ("wa_watchdog_inbound_total", 1),
     ];
     let shell = Shell {
         denials: BTreeMap::from([("no_token", 0)]),
+        inbound: BTreeMap::from([(("waha", "taken"), 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [0; 3])]),
         hard_stops: BTreeMap::from([("shop".to_owned(), 0)]),
         ..shell()
@@ -322,6 +324,7 @@ fn shell() -> Shell {
         build: Build { revision: "0123abc", ..Build::this() },
         reload: Reload { succeeded: true, last_success: made_up::ago(86_400) },
         dropped: BTreeMap::from([("log_lines", 0)]),
+        inbound: BTreeMap::from([(("wasender", "taken"), 3), (("wasender", "refused"), 0)]),
         denials: BTreeMap::from([("no_token", 2), ("wrong_token", 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
         hard_stops: BTreeMap::from([("shop".to_owned(), 1)]),

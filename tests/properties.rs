@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use wa_watchdog::engine::ledger::LedgerEntry;
 use wa_watchdog::engine::policy::{Policy, TOGETHER, Watch};
 use wa_watchdog::engine::sample::{
-    Answer, Deep, Effort, Facts, Failure, Memory, Phase, QrMark, Reply, Runtime, SessionState, Signal, Word,
+    Alert, Answer, Deep, Effort, Facts, Failure, Memory, Phase, QrMark, Reply, Runtime, SessionState, Signal, Word,
 };
 use wa_watchdog::engine::snapshot::TargetView;
 use wa_watchdog::engine::timeline::track::RUNS_MAX;
@@ -150,7 +150,8 @@ fn sample() -> impl Strategy<Value = Sample> {
         1 => proptest::option::of(0_u64..3).prop_map(|mark| Sample::Qr(mark.map(QrMark))),
         2 => memory(),
         2 => answer().prop_map(|answer| Sample::Signal(Signal { state: answer.state, phase: answer.phase, line: Word::new("line") })),
-        1 => Just(Sample::Activity),
+        1 => (1_u32..1000).prop_map(Sample::Activity),
+        1 => any::<bool>().prop_map(|fires| Sample::Alert(Alert { name: Word::new("Down"), fires })),
         1 => any::<bool>().prop_map(|oom_killed| Sample::Runtime(Runtime::Died { exit_code: None, oom_killed })),
         1 => Just(Sample::Runtime(Runtime::OomKilled)),
         1 => Just(Sample::Runtime(Runtime::Health(Word::new("unhealthy")))),

@@ -88,7 +88,12 @@ pub(super) fn tell(ask: Ask, sample: &Sample) -> Vec<String> {
         Sample::Deep(Deep::Unclear) => vec![format!("{what}: proves nothing, either way")],
         Sample::Qr(Some(_)) => vec![format!("{what}: shows a code (not printed: whoever scans it owns the session)")],
         Sample::Qr(None) => vec![format!("{what}: shows no code")],
-        Sample::Memory(_) | Sample::Signal(_) | Sample::Pushed(_) | Sample::Activity | Sample::Runtime(_) => Vec::new(),
+        Sample::Memory(_)
+        | Sample::Signal(_)
+        | Sample::Pushed(_)
+        | Sample::Activity(_)
+        | Sample::Runtime(_)
+        | Sample::Alert(_) => Vec::new(),
     }
 }
 

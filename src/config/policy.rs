@@ -174,6 +174,7 @@ const PATTERNS: [(Pattern, &[Key]); 10] = [
             gaps_min: Count(TIMES_MAX),
             still_for: Span,
             moves_min: Count(MOVES_MAX),
+            expected_min: Count(TIMES_MAX),
             night: Night,
             ladder: Ladder,
         }),

@@ -84,6 +84,12 @@ pub(super) const SIGNING: Kind = Kind { file: "secret_file", env: "secret_env", 
 pub(super) const PREVIOUS: Kind =
     Kind { file: "previous_secret_file", env: "previous_secret_env", noun: "secret", form: Form::Signing };
 
+/// Lets in what is pushed.
+pub(super) const INBOUND: Kind = Kind { file: "secret_file", env: "secret_env", noun: "secret", form: Form::Token };
+/// Let it in before it was changed.
+pub(super) const INBOUND_PREVIOUS: Kind =
+    Kind { file: "previous_secret_file", env: "previous_secret_env", noun: "secret", form: Form::Token };
+
 impl Secret {
     /// Reads it. A file may block for as long as its disk does.
     pub fn read(&self) -> Result<SecretString, Unreadable> {

@@ -16,7 +16,7 @@ use super::scope::Scope;
 use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
-use super::{PathAt, Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, notify, path, secret};
+use super::{PathAt, Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, inbound, notify, path, secret};
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 
@@ -63,6 +63,7 @@ pub(super) fn read_tree(
     let mode = mode_item.as_ref().and_then(|item| mode::read(item, &mut report)).unwrap_or_default();
     let mut scope = Scope { report: &mut report, base_dir, env };
     let server = server(&mut root, &mut scope);
+    let alertmanager = inbound::take_alertmanager(&mut root, &mut scope);
     let notifiers = notify::take(&mut root, &mut scope);
     let paths: Arc<[PathAt]> = path::take(&mut root, &mut scope).into();
     let fleet = fleet::take(&mut root, &mut report);
@@ -81,7 +82,8 @@ pub(super) fn read_tree(
     let names = paths.iter().map(|path| Arc::clone(&path.name)).collect();
     let policy = Policy { targets: watched, together, fleet, paths: names };
     let limits = thresholds.limits;
-    let settings = Settings { server, store, policy, limits, targets, notifiers, paths, warnings: Vec::new() };
+    let settings =
+        Settings { server, alertmanager, store, policy, limits, targets, notifiers, paths, warnings: Vec::new() };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }

@@ -30,6 +30,9 @@ pub fn explain(view: &TargetView, for_all: Option<&PauseView>, now: Wall) -> Vec
         lines.push(format!("its container's own health check says {health}; nothing follows from that"));
     }
     lines.extend(remedies::tell(view, for_all, now));
+    lines.extend(view.alerts.iter().map(|alert| {
+        format!("Alertmanager fires: {} since {}, which proves nothing by itself", alert.name, alert.since.clock())
+    }));
     lines.extend(would_change(view));
     lines.push(format!(
         "evidence counts from {} on ({} ago)",

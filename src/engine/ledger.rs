@@ -13,6 +13,7 @@ use super::plan::StepName;
 use super::refusal::Refusal;
 use super::sample::{SessionState, Word};
 use super::target::TargetId;
+use super::timeline::week::Week;
 
 /// The number of one order to record, within one run of the watchdog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,6 +228,13 @@ pub enum Fact {
         /// Why it is down; none where it is up.
         down: Option<Word>,
     },
+    /// What usually passes was learned, for another day.
+    TrafficLearned {
+        /// The time zone in which its hours are counted.
+        zone: Word,
+        /// What passes in each hour of the week.
+        week: Week,
+    },
     /// Many targets turned bad together, or no longer.
     Storm {
         /// Whether it began.
@@ -291,6 +299,7 @@ impl Fact {
             Self::VersionChanged { .. } => "version_changed",
             Self::Path { .. } => "path",
             Self::SmallLimit { .. } => "small_limit",
+            Self::TrafficLearned { .. } => "traffic_learned",
             Self::Storm { .. } => "storm",
         }
     }
@@ -306,6 +315,7 @@ impl Fact {
             | Self::VersionChanged { .. }
             | Self::Path { .. }
             | Self::SmallLimit { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -342,6 +352,7 @@ impl Fact {
             | Self::VersionChanged { .. }
             | Self::Path { .. }
             | Self::SmallLimit { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -368,6 +379,7 @@ impl Fact {
             | Self::VersionChanged { .. }
             | Self::Path { .. }
             | Self::SmallLimit { .. }
+            | Self::TrafficLearned { .. }
             | Self::Storm { .. } => None,
         }
     }

@@ -21,6 +21,7 @@ use super::ladder::{Ladder, Remedy};
 use super::moment::{Moment, words};
 use super::policy::Limits;
 use super::timeline::Timeline;
+use super::timeline::alerts::Raised;
 use super::timeline::reach::Streak;
 use super::timeline::track::Run;
 
@@ -179,9 +180,17 @@ impl Pattern {
         }
     }
 
-    /// Tells the proof of a pattern that is proven in this case.
+    /// Tells the proof of a pattern that is proven in this case, and what others say about it.
     #[must_use]
     pub fn tell(self, case: &Case<'_>) -> Evidence {
+        let Evidence { sentence, mut samples } = self.prove(case);
+        let alert =
+            |raised: &Raised| Exhibit { at: raised.since.wall, seen: format!("Alertmanager fires: {}", raised.name) };
+        samples.extend(case.timeline.alerts.firing(case.now).map(alert));
+        Evidence::new(sentence, samples)
+    }
+
+    fn prove(self, case: &Case<'_>) -> Evidence {
         match self {
             Self::Conflict => conflict::tell(case),
             Self::SessionExpired => session_expired::tell(case),

@@ -324,6 +324,8 @@ pub struct SilentSession {
     pub still_for: Duration,
     /// … after it moved steadily this many times.
     pub moves_min: u32,
+    /// Where it is learned what usually passes at this hour of the week: at least this many messages were to be expected.
+    pub expected_min: u32,
     /// The night, in which silence is usual.
     pub night: Night,
     /// Its remedies.
@@ -455,6 +457,7 @@ impl Default for Limits {
                 gaps_min: 20,
                 still_for: mins(30),
                 moves_min: 10,
+                expected_min: 20,
                 night: Night { from: 22, to: 8, zone: jiff::tz::TimeZone::UTC },
                 ladder: Ladder::new(Restart, &[Notify]),
             },

@@ -41,11 +41,13 @@ impl Roster {
 
     /// Finds a target.
     pub fn get_mut(&mut self, id: &TargetId) -> Option<&mut Subject> {
-        let number =
-            self.walk(id).map_while(|room| self.places.get(room).filter(|number| **number != 0)).find(|number| {
-                place(**number).and_then(|place| self.subjects.get(place)).is_some_and(|subject| subject.id() == id)
-            })?;
-        self.subjects.get_mut(place(*number)?)
+        self.place(id).and_then(|place| self.subjects.get_mut(place))
+    }
+
+    /// Finds a target, to look at it.
+    #[must_use]
+    pub fn get(&self, id: &TargetId) -> Option<&Subject> {
+        self.place(id).and_then(|place| self.subjects.get(place))
     }
 
     /// Returns the targets in the order of their names.
@@ -63,6 +65,14 @@ impl Roster {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
+    }
+
+    fn place(&self, id: &TargetId) -> Option<usize> {
+        let number =
+            self.walk(id).map_while(|room| self.places.get(room).filter(|number| **number != 0)).find(|number| {
+                place(**number).and_then(|place| self.subjects.get(place)).is_some_and(|subject| subject.id() == id)
+            })?;
+        place(*number)
     }
 
     /// The rooms in which a name may live, nearest first.

@@ -34,10 +34,12 @@ pub enum Sample {
     Signal(Signal),
     /// The gateway pushed its status.
     Pushed(Answer),
-    /// A message passed.
-    Activity,
+    /// So many messages passed.
+    Activity(u32),
     /// The runtime reported on the container or process.
     Runtime(Runtime),
+    /// Somebody else raised an alarm about it, or called it off.
+    Alert(Alert),
 }
 
 impl Sample {
@@ -384,6 +386,15 @@ pub enum Runtime {
     Health(Word),
     /// It runs another version than before.
     VersionChanged(Word),
+}
+
+/// What somebody else says about a target, such as Alertmanager. Shown beside the evidence; proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its name.
+    pub name: Word,
+    /// Whether it fires, or was called off.
+    pub fires: bool,
 }
 
 #[cfg(test)]

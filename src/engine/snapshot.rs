@@ -109,6 +109,8 @@ pub struct TargetView {
     pub timeline: Vec<RunView>,
     /// The states that its log told of, oldest first, bounded.
     pub log: Vec<RunView>,
+    /// What others say about it, such as Alertmanager; no evidence.
+    pub alerts: Vec<AlertView>,
     /// Version of the gateway, where it says so.
     pub version: Option<Word>,
     /// What it runs by its runtime's word, such as the image of its container.
@@ -301,6 +303,15 @@ pub struct FindingView {
     pub proven: bool,
     /// The evidence, or what is still missing.
     pub why: String,
+}
+
+/// An alarm that somebody else raised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertView {
+    /// Its name.
+    pub name: Word,
+    /// Since when it is known here.
+    pub since: Wall,
 }
 
 /// One stretch of equal samples.

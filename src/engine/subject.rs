@@ -18,6 +18,7 @@ use super::schedule::Slot;
 use super::snapshot::{Counts, INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
 use super::target::TargetId;
 use super::timeline::Timeline;
+use super::timeline::week::Week;
 use super::verdict::Verdict;
 
 /// One watched target.
@@ -113,6 +114,13 @@ pub enum News {
     },
     /// Its memory is limited to so many bytes, less than the so many that it needs at least.
     SmallLimit(u64, u64),
+    /// What usually passes was learned.
+    Traffic {
+        /// The time zone of its hours.
+        zone: Word,
+        /// What passes.
+        week: Week,
+    },
 }
 
 /// What a ledger remembers of a target.
@@ -130,6 +138,8 @@ pub struct Memory {
     pub image: Option<Word>,
     /// The limit of its memory that was last said to be too small.
     pub small_limit: Option<u64>,
+    /// What usually passes, in hours of this time zone.
+    pub traffic: Option<(Word, Week)>,
     /// What was done for it.
     pub care: Care,
 }
@@ -142,6 +152,9 @@ impl Subject {
         timeline.ever_good = memory.was_good;
         timeline.version = memory.version;
         timeline.image = memory.image;
+        if let Some((_, week)) = memory.traffic.filter(|(zone, _)| *zone == zone_of(&watch)) {
+            timeline.activity.recall(week);
+        }
         let mut subject = Self {
             id,
             watch,
@@ -192,6 +205,10 @@ impl Subject {
         let limits = Arc::clone(&self.watch.limits);
         let (starts, versions, images) = (self.timeline.starts, self.timeline.versions, self.timeline.images);
         self.timeline.observe(now, sample, &limits);
+        if let Sample::Alert(_) = sample {
+            // Nothing is judged because somebody else believes something.
+            return Vec::new();
+        }
         if let Sample::Poll { reply: Reply::Throttled { retry_after }, .. } = sample {
             self.slot.hold(now, *retry_after, limits.poll_every);
         }
@@ -207,6 +224,9 @@ impl Subject {
         }
         if let Sample::Memory(reading) = sample {
             news.extend(self.weigh_limit(reading.limit_bytes));
+        }
+        if let Some(week) = self.timeline.activity.news().cloned() {
+            news.push(News::Traffic { zone: zone_of(&self.watch), week });
         }
         self.follow_state(now, &mut news);
         if !self.in_run {
@@ -322,6 +342,9 @@ impl Subject {
 
     /// Takes on new thresholds; what was seen and what is open stay.
     pub fn rewatch(&mut self, watch: Watch) {
+        if zone_of(&watch) != zone_of(&self.watch) {
+            self.timeline.activity.forget();
+        }
         self.watch = watch;
         self.view.take();
     }
@@ -550,10 +573,16 @@ impl Subject {
             | Sample::Qr(_)
             | Sample::Memory(_)
             | Sample::Pushed(_)
-            | Sample::Activity
-            | Sample::Runtime(_) => {}
+            | Sample::Activity(_)
+            | Sample::Runtime(_)
+            | Sample::Alert(_) => {}
         }
     }
+}
+
+/// Names the time zone in which the hours of a target are counted.
+fn zone_of(watch: &Watch) -> Word {
+    Word::new(watch.limits.silent_session.night.zone.iana_name().unwrap_or_default())
 }
 
 fn is_due(now: Moment, asked: Option<Moment>, every: Duration) -> bool {

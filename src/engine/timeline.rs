@@ -4,11 +4,13 @@
 //! patterns read it; nothing else judges.
 
 pub mod activity;
+pub mod alerts;
 pub mod deep;
 pub mod memory;
 pub mod reach;
 pub mod scan;
 pub mod track;
+pub mod week;
 
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use super::moment::{Moment, Wall};
 use super::policy::Limits;
 use super::sample::{Answer, Effort, Facts, Failure, Reply, Runtime, Sample, SessionState, Signal, Word};
 use activity::Activity;
+use alerts::Alerts;
 use deep::DeepWatch;
 use memory::{MemoryWatch, Victim};
 use reach::{Reach, Streak};
@@ -93,6 +96,8 @@ pub struct Timeline {
     started_at: Option<(Moment, bool)>,
     /// When anything was last heard.
     pub last_sample: Option<Moment>,
+    /// What others say about it; no evidence.
+    pub alerts: Alerts,
 }
 
 /// A start that is told within this time of one that was seen in another way is the same.
@@ -135,6 +140,7 @@ impl Timeline {
             starts: 0,
             started_at: None,
             last_sample: None,
+            alerts: Alerts::default(),
         }
     }
 
@@ -162,6 +168,11 @@ impl Timeline {
 
     /// Folds in one sample.
     pub fn observe(&mut self, now: Moment, sample: &Sample, limits: &Limits) {
+        if let Sample::Alert(alert) = sample {
+            // Whoever raises it did not hear of the session here: it neither fills a silence nor ends one.
+            self.alerts.note(now, alert);
+            return;
+        }
         let silence = self.last_sample.map_or(Duration::ZERO, |last| now.since(last));
         if limits.gap.max(limits.poll_every.saturating_mul(4)) < silence {
             self.restart(now);
@@ -176,8 +187,11 @@ impl Timeline {
                 self.memory.get_or_insert_default().observe(now, *memory, &limits.memory_pressure);
             }
             Sample::Signal(signal) => self.observe_signal(now, signal),
-            Sample::Activity => self.activity.moved(now, now.wall),
+            Sample::Activity(messages) => {
+                self.activity.moved(now, now.wall, *messages, &limits.silent_session.night);
+            }
             Sample::Runtime(runtime) => self.observe_runtime(now, runtime),
+            Sample::Alert(_) => {}
         }
     }
 

@@ -20,7 +20,7 @@ const STATE: &[&str] = &["target", "state"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 46] = [
+pub(super) static CATALOGUE: [Declared; 47] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -205,6 +205,12 @@ pub(super) static CATALOGUE: [Declared; 46] = [
         &["reason"],
         orders_denied,
         "Orders over HTTP that came without the right to give them, by reason.",
+    ),
+    counter(
+        "wa_watchdog_inbound_total",
+        &["kind", "outcome"],
+        inbound,
+        "What was pushed to the watchdog, by what it came as and what became of it.",
     ),
     gauge(
         "wa_watchdog_credential_expiry_timestamp_seconds",
@@ -448,6 +454,12 @@ fn hard_stops(scrape: Scrape<'_>, rows: &mut Rows) {
 fn orders_denied(scrape: Scrape<'_>, rows: &mut Rows) {
     for (reason, count) in &scrape.shell.denials {
         rows.count(&[reason], *count);
+    }
+}
+
+fn inbound(scrape: Scrape<'_>, rows: &mut Rows) {
+    for ((kind, outcome), count) in &scrape.shell.inbound {
+        rows.count(&[kind, outcome], *count);
     }
 }
 

@@ -189,7 +189,8 @@ fn sample(target: &RecordingTarget, seen: &Observation<'_>) -> Option<Sample> {
         Seen::Pushed(call) => pushed(&read(Ask::Status, call)),
         Seen::Memory(memory) => Some(Sample::Memory(*memory)),
         Seen::Log(line) => target.dialect.read_log(line).map(Sample::Signal),
-        Seen::Activity => Some(Sample::Activity),
+        Seen::Activity(messages) => Some(Sample::Activity(*messages)),
+        Seen::Alert(alert) => Some(Sample::Alert(alert.clone())),
         Seen::Runtime(fact) => Some(Sample::Runtime(fact.clone())),
     }
 }

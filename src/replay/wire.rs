@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::{Heard, Pace};
 use crate::engine::moment::Wall;
-use crate::engine::sample::{Failure, Memory, Runtime, Word};
+use crate::engine::sample::{Alert, Failure, Memory, Runtime, Word};
 use crate::engine::watchdog::Ask;
 
 /// The keys of one target in the header; `config` knows their meaning.
@@ -47,8 +47,9 @@ pub(super) enum Seen<'a> {
     Pushed(Call<'a>),
     Memory(Memory),
     Log(Cow<'a, str>),
-    Activity,
+    Activity(u32),
     Runtime(Runtime),
+    Alert(Alert),
 }
 
 /// One HTTP call and what came of it.
@@ -95,6 +96,7 @@ enum Key {
     Log,
     Activity,
     Runtime,
+    Alert,
 }
 
 /// A text, borrowed from the line unless it holds escapes.
@@ -150,8 +152,19 @@ struct Death {
     oom_killed: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAlert<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    fires: bool,
+}
+
 /// `true`, or an object for what a later version may want to say.
 struct Yes;
+
+/// How many messages passed: `true` for one, or an object with `count`.
+struct Passed(u32);
 
 impl<'de> Deserialize<'de> for Observation<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -189,10 +202,14 @@ impl<'de> Visitor<'de> for ObservationVisitor {
                 Key::Memory => Seen::Memory(memory(&map.next_value()?)),
                 Key::Log => Seen::Log(map.next_value::<Text<'_>>()?.0),
                 Key::Activity => {
-                    let Yes = map.next_value()?;
-                    Seen::Activity
+                    let Passed(messages) = map.next_value()?;
+                    Seen::Activity(messages)
                 }
                 Key::Runtime => Seen::Runtime(runtime(map.next_value()?)),
+                Key::Alert => {
+                    let RawAlert { name, fires } = map.next_value()?;
+                    Seen::Alert(Alert { name: Word::new(&name), fires })
+                }
             };
             if seen.replace(kind).is_some() {
                 return Err(A::Error::custom("a line holds one observation, and this one holds two"));
@@ -214,6 +231,38 @@ impl<'de> Deserialize<'de> for Yes {
 }
 
 struct YesVisitor;
+
+impl<'de> Deserialize<'de> for Passed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PassedVisitor)
+    }
+}
+
+struct PassedVisitor;
+
+impl<'de> Visitor<'de> for PassedVisitor {
+    type Value = Passed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, yes: bool) -> Result<Passed, E> {
+        YesVisitor.visit_bool(yes).map(|Yes| Passed(1))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
+        let mut count = 1;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == "count" {
+                count = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Passed(count))
+    }
+}
 
 impl<'de> Visitor<'de> for YesVisitor {
     type Value = Yes;
@@ -320,8 +369,10 @@ mod tests {
                 "Memory(Memory { used_bytes: 5, limit_bytes: Some(9), oom_kills: None })",
             ),
             (r#""log":"State: \"CONFLICT\"""#, r#"Log("State: \"CONFLICT\"")"#),
-            (r#""activity":true"#, "Activity"),
-            (r#""activity":{}"#, "Activity"),
+            (r#""activity":true"#, "Activity(1)"),
+            (r#""activity":{}"#, "Activity(1)"),
+            (r#""activity":{"count":7,"more":[]}"#, "Activity(7)"),
+            (r#""alert":{"name":"Down","fires":true}"#, r#"Alert(Alert { name: Word("Down"), fires: true })"#),
             (r#""runtime":{"started":true}"#, "Runtime(Started)"),
             (
                 r#""runtime":{"died":{"exit_code":137,"oom_killed":true}}"#,

@@ -38,6 +38,8 @@ WITH RECURSIVE
         UNION
         SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'foreign_restart') FROM targets
         UNION
+        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'traffic_learned') FROM targets
+        UNION
         SELECT id FROM (SELECT id FROM ledger WHERE kind = 'intended' ORDER BY id DESC LIMIT ?3)
         UNION
         SELECT id FROM (SELECT id FROM ledger WHERE kind = 'step_started' ORDER BY id DESC LIMIT ?3)

@@ -5,20 +5,20 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::time::timeout;
 
+use super::BODY_WITHIN;
 use super::reply::{Answer, problem};
-use super::{BODY_BYTES_MAX, BODY_WITHIN};
 
-/// Reads a body; `needs` says what the route takes, as a hint.
-pub(super) async fn read(body: Incoming, needs: &str) -> Result<Bytes, Answer> {
+/// Reads a body of so many bytes at most; `needs` says what the route takes, as a hint.
+pub(super) async fn read(body: Incoming, bytes_max: usize, needs: &str) -> Result<Bytes, Answer> {
     let too_large = || {
-        let error = format!("the body is longer than {BODY_BYTES_MAX} bytes");
+        let error = format!("the body is longer than {bytes_max} bytes");
         problem(StatusCode::PAYLOAD_TOO_LARGE, &error, needs)
     };
     // A length that is announced is refused before anything is read.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| BODY_BYTES_MAX < announced) {
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| bytes_max < announced) {
         return Err(too_large());
     }
-    match timeout(BODY_WITHIN, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+    match timeout(BODY_WITHIN, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(read)) => Ok(read.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, "the body is broken", needs)),

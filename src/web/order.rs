@@ -17,7 +17,7 @@ use crate::engine::moment::Wall;
 use crate::engine::sample::Word;
 
 use super::reply::{Answer, json, problem, unavailable};
-use super::{Desk, ORDER_WITHIN, Order, PAUSE_MAX, api, body, warden};
+use super::{BODY_BYTES_MAX, Desk, ORDER_WITHIN, Order, PAUSE_MAX, api, body, warden};
 
 /// What can be ordered: the last part of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(super) async fn place(
     body: Incoming,
 ) -> Result<Answer, Answer> {
     warden::admit(desk, headers).await?;
-    let text = body::read(body, r#"send a small JSON object, as {"reason": "…", "who": "…"}"#).await?;
+    let text = body::read(body, BODY_BYTES_MAX, r#"send a small JSON object, as {"reason": "…", "who": "…"}"#).await?;
     let target = match target.map(|name| desk.snapshot().target(name).map(|view| view.target.clone())) {
         Some(None) => return Err(api::no_such_target()),
         Some(Some(id)) => Some(id),

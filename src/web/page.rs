@@ -29,6 +29,10 @@ pub(super) fn index(snapshot: &Snapshot) -> Answer {
 <li><a href="/-/ready">/-/ready</a>: whether the watchdog has started</li>
 <li>POST /api/v1/targets/NAME/pause, resume, approve, ack, reconnect, restart, reset: orders for one target</li>
 <li>POST /api/v1/pause, resume: orders for all targets</li>
+<li>POST /hooks/wasender/NAME, /hooks/waha/NAME, /hooks/evolution/NAME: webhooks of a gateway about one target</li>
+<li>POST /hooks/plain/NAME: what the status route of the target's gateway would answer</li>
+<li>POST /api/v1/targets/NAME/activity, log: messages that passed, lines of its log</li>
+<li>POST /hooks/alertmanager: alerts, shown beside the evidence</li>
 <li>POST /-/reload: read the configuration anew</li>
 </ul>
 </body>

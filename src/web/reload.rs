@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::reply::{Answer, json, problems, unavailable};
-use super::{Desk, RELOAD_WITHIN, ReloadOrder, body, warden};
+use super::{BODY_BYTES_MAX, Desk, RELOAD_WITHIN, ReloadOrder, body, warden};
 
 /// Orders a reload and waits for what comes of it.
 pub(super) async fn reload(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Answer, Answer> {
     warden::admit(desk, headers).await?;
-    body::read(body, "this route needs no body").await?;
+    body::read(body, BODY_BYTES_MAX, "this route needs no body").await?;
     let (answer, answered) = oneshot::channel();
     match desk.state.reload.try_send(ReloadOrder { answer }) {
         Ok(()) => {}

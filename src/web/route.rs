@@ -8,7 +8,7 @@ use hyper::{Method, Request, StatusCode};
 use super::order::Verb;
 use super::query::Query;
 use super::reply::{Answer, metrics, problem, wrong_method};
-use super::{Desk, api, attempts, health, order, page, reload};
+use super::{Desk, PushKind, api, attempts, health, inbound, order, page, reload};
 
 /// A route that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,9 @@ enum Route<'a> {
     Order(&'a str, Verb),
     /// An order about all of them.
     OrderAll(Verb),
+    /// News about one target.
+    Push(PushKind, &'a str),
+    Alerts,
 }
 
 /// Answers one request.
@@ -57,6 +60,9 @@ pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
             Ok(_) => Ok(either(order::place(desk, verb, None, &head.headers, body).await)),
             Err(error) => Err(error),
         },
+        // Gateways append to the URL what they like.
+        Route::Push(kind, name) => Ok(either(inbound::take(desk, kind, name, &head.headers, body).await)),
+        Route::Alerts => Ok(either(inbound::alerts(desk, &head.headers, body).await)),
         Route::Status => query.only(&[]).map(|_| api::status(desk)),
         Route::Targets => query.only(&[]).map(|_| api::targets(&desk.snapshot())),
         Route::Target(name) => query.only(&[]).map(|_| api::target(desk, name)),
@@ -80,7 +86,14 @@ impl<'a> Route<'a> {
             "/api/v1/targets" => Some(Self::Targets),
             "/api/v1/incidents" => Some(Self::Incidents),
             "/api/v1/attempts" => Some(Self::Attempts),
-            other => Self::of_target(other.strip_prefix("/api/v1/")?),
+            "/hooks/alertmanager" => Some(Self::Alerts),
+            other => match other.strip_prefix("/hooks/") {
+                Some(hook) => {
+                    let (gateway, name) = hook.split_once('/')?;
+                    PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name))
+                }
+                None => Self::of_target(other.strip_prefix("/api/v1/")?),
+            },
         }
     }
 
@@ -88,13 +101,15 @@ impl<'a> Route<'a> {
         let Some(path) = path.strip_prefix("targets/") else { return Verb::for_all(path).map(Self::OrderAll) };
         match path.split_once('/') {
             None => Some(Self::Target(path)),
+            Some((name, "activity")) => Some(Self::Push(PushKind::Activity, name)),
+            Some((name, "log")) => Some(Self::Push(PushKind::Log, name)),
             Some((name, word)) => Verb::of(word).map(|verb| Self::Order(name, verb)),
         }
     }
 
     fn allow(self) -> &'static str {
         match self {
-            Self::Reload | Self::Order(..) | Self::OrderAll(_) => "POST",
+            Self::Reload | Self::Order(..) | Self::OrderAll(_) | Self::Push(..) | Self::Alerts => "POST",
             Self::Page
             | Self::Metrics
             | Self::Healthy

@@ -79,7 +79,7 @@ impl Denials {
 
 impl Gate {
     /// Tells whether one more may be told that it has not the token.
-    fn lets_pass(&self, now: Wall) -> bool {
+    pub(super) fn lets_pass(&self, now: Wall) -> bool {
         let second = now.millis().div_euclid(1000);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let so_far = if counted.0 == second { counted.1 } else { 0 };
@@ -119,7 +119,7 @@ async fn read(secret: Secret) -> Option<SecretString> {
 }
 
 /// Compares in a time that depends on what was given alone.
-fn is_same(given: &[u8], expected: &[u8]) -> bool {
+pub(super) fn is_same(given: &[u8], expected: &[u8]) -> bool {
     let same_length = given.len().to_le_bytes().ct_eq(&expected.len().to_le_bytes());
     let pairs = given.iter().zip(expected.iter().cycle());
     let same_bytes = pairs.fold(Choice::from(1), |same, (given, expected)| same & given.ct_eq(expected));
@@ -127,7 +127,7 @@ fn is_same(given: &[u8], expected: &[u8]) -> bool {
 }
 
 /// Returns the token of a request that carries exactly one.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (scheme, token) = given.next().filter(|_| given.next().is_none())?.to_str().ok()?.split_once(' ')?;
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())

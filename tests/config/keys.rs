@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 34] = [
+const SECTIONS: [&str; 36] = [
     "",
     "server",
     "store",
@@ -40,6 +40,8 @@ const SECTIONS: [&str; 34] = [
     "target.shop.remedy.reset.sqlite",
     "notify.ops",
     "path.whatsapp",
+    "target.shop.inbound",
+    "alertmanager",
 ];
 
 #[test]

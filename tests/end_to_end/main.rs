@@ -22,6 +22,7 @@ mod doctor;
     reason = "the hooks' own tests need more of it; a test's helper that fails fails its test"
 )]
 mod doubles;
+mod flood;
 mod full_disk;
 mod gateway;
 mod reset_all_users;

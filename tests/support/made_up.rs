@@ -85,6 +85,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         memory_minimum: None,
         timeline: Vec::new(),
         log: Vec::new(),
+        alerts: Vec::new(),
         version: None,
         image: None,
         health: None,

@@ -18,6 +18,7 @@ mod remedies;
 mod runs;
 mod schedule;
 mod storms;
+mod traffic;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -68,7 +68,7 @@ fn a_target_that_is_gone_from_the_policy_is_asked_no_more() {
     assert!(asked.iter().all(|(_, id, _)| id != "t1"));
     assert_eq!(asked.len(), 8);
     let unknown = TargetId::new("t1").expect("a name");
-    fleet.watchdog.handle(fleet.now, Input::Observed(unknown, Sample::Activity));
+    fleet.watchdog.handle(fleet.now, Input::Observed(unknown, Sample::Activity(1)));
     assert_eq!(fleet.watchdog.dropped(), 1);
 }
 

@@ -10,6 +10,7 @@
 
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod inbound;
 mod limits;
 #[path = "../support/made_up.rs"]
 mod made_up;

@@ -102,8 +102,10 @@ async fn metrics_can_be_read_by_a_scraper() {
         let reload = Reload { succeeded: true, last_success: made_up::ago(60) };
         let build = Build::this();
         let [dropped, denials] = [(); 2].map(|()| BTreeMap::new());
+        let inbound = BTreeMap::new();
         let (notifications, credentials, hard_stops) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications, hard_stops, credentials })
+        let shell = Shell { build, reload, dropped, denials, notifications, hard_stops, inbound, credentials };
+        metrics::render(snapshot, &shell)
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);

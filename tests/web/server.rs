@@ -1,5 +1,6 @@
 //! A server over a made-up snapshot, with the test in the driver's seat.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,16 +13,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wa_watchdog::config::Secret;
+use wa_watchdog::config::{Alertmanager, Secret, Target};
 use wa_watchdog::engine::command::{CommandAnswer, OperatorCommand};
 use wa_watchdog::engine::moment::Wall;
 use wa_watchdog::engine::snapshot::Snapshot;
-use wa_watchdog::web::{self, Denials, Order, Readiness, ReloadOrder, State};
+use wa_watchdog::engine::target::TargetId;
+use wa_watchdog::web::{self, Denials, Inflow, Order, Push, Readiness, ReloadOrder, State};
 
 use crate::made_up;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Room for pushed news: few, so that a test can fill it.
+pub(crate) const PUSHES_MAX: usize = 8;
 
 /// Writes metrics in place of the real ones; the snapshot decides what.
 pub(crate) type Render = fn(&Snapshot) -> String;
@@ -35,6 +40,10 @@ pub(crate) struct Server {
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) token: watch::Sender<Option<Secret>>,
     pub(crate) denials: Denials,
+    pub(crate) pushes: mpsc::Receiver<Push>,
+    pub(crate) targets: watch::Sender<Arc<BTreeMap<TargetId, Arc<Target>>>>,
+    pub(crate) alertmanager: watch::Sender<Option<Alertmanager>>,
+    pub(crate) inflow: Inflow,
     pub(crate) stop: CancellationToken,
     pub(crate) tracker: TaskTracker,
     now_millis: Arc<AtomicI64>,
@@ -55,7 +64,10 @@ impl Server {
         let (reload, reloads) = mpsc::channel(1);
         let (placed, orders) = mpsc::channel(1);
         let (token, seen_token) = watch::channel(None);
-        let denials = Denials::default();
+        let (denials, inflow) = (Denials::default(), Inflow::default());
+        let (pushed, pushes) = mpsc::channel(PUSHES_MAX);
+        let (targets, seen_targets) = watch::channel(Arc::default());
+        let (alertmanager, seen_alertmanager) = watch::channel(None);
         let now_millis = Arc::new(AtomicI64::new(made_up::ago(0).millis()));
         let (ready, stop, tracker) = (Readiness::default(), CancellationToken::new(), TaskTracker::new());
         let clock = Arc::clone(&now_millis);
@@ -66,11 +78,31 @@ impl Server {
             orders: placed,
             token: seen_token,
             denials: denials.clone(),
+            pushes: pushed,
+            targets: seen_targets,
+            alertmanager: seen_alertmanager,
+            inflow: inflow.clone(),
             render_metrics: Arc::new(render),
             clock: Arc::new(move || Wall::from_millis(clock.load(Ordering::Relaxed))),
         };
         tracker.spawn(web::serve(listener, state, stop.clone(), tracker.clone()));
-        Self { at, snapshot, ready, reloads, orders, token, denials, stop, tracker, now_millis, client: client() }
+        Self {
+            at,
+            snapshot,
+            ready,
+            reloads,
+            orders,
+            token,
+            denials,
+            pushes,
+            targets,
+            alertmanager,
+            inflow,
+            stop,
+            tracker,
+            now_millis,
+            client: client(),
+        }
     }
 
     /// Sets the clock to so many milliseconds after the snapshot.

@@ -115,6 +115,9 @@ impl<'a> Teller<'a> {
                 (Dim, format!("{what} {from}{to}"))
             }
             Fact::SmallLimit { limit, minimum } => (Yellow, tell::small_limit(*limit, *minimum)),
+            Fact::TrafficLearned { week, .. } => {
+                (Dim, format!("learned what usually passes; it is known for {} of 168 hours of the week", week.known()))
+            }
             Fact::Storm { on: true, bad, well } => {
                 let what = format!(
                     "storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over"

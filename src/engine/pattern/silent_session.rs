@@ -10,11 +10,16 @@ pub(super) fn judge(case: &Case<'_>) -> Finding {
     if !timeline.is_connected() {
         return Finding::Clear;
     }
-    let need = deep_needed(case);
-    if is_still(case) || need <= timeline.deep.failed.count() {
+    let (have, need) = (timeline.deep.failed.count(), deep_needed(case));
+    let still = is_still(case);
+    if need <= have || (still && (timeline.activity.is_counted() || 0 < have)) {
         return Finding::Proven;
     }
-    match timeline.deep.failed.count() {
+    match have {
+        // Whoever tells of messages may have fallen silent himself.
+        0 if still => Finding::Partly(Lack::Proof {
+            what: "no messages are told of any more, and the gateway counts none itself; it takes a failed deep probe too",
+        }),
         0 => Finding::Clear,
         have => Finding::Partly(Lack::Times { what: "a failed deep probe", have, need }),
     }
@@ -41,12 +46,19 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
     let activity = &timeline.activity;
     let usual = activity.usual_gap(limits.moves_min).unwrap_or_default();
     let last = activity.moved_at().map_or_else(String::new, |at| format!(" (last at {})", at.clock()));
+    let probe = if activity.is_counted() { "" } else { " and the deep probe failed" };
+    let (learned, and) = match activity.expected(&limits.night) {
+        Some(expected) => (
+            format!(" and {expected} messages were to be expected at this hour of the week"),
+            format!(", {} and {} messages", words(limits.still_for), limits.expected_min),
+        ),
+        None => (String::new(), format!(" and {}", words(limits.still_for))),
+    };
     let sentence = format!(
-        "says connected, but nothing passed for {}{last}, where something usually passes every {}; limit is {} such gaps and {}",
+        "says connected, but nothing passed for {}{last}{probe}, where something usually passes every {}{learned}; limit is {} such gaps{and}",
         words(activity.still_for()),
         words(usual),
         limits.gaps_min,
-        words(limits.still_for)
     );
     Evidence::new(sentence, exhibits_since(case, timeline.floor))
 }
@@ -67,6 +79,8 @@ fn is_still(case: &Case<'_>) -> bool {
     if still < limits.still_for {
         return false;
     }
-    let usual = case.timeline.activity.usual_gap(limits.moves_min);
+    let activity = &case.timeline.activity;
+    let usual = activity.usual_gap(limits.moves_min);
     usual.is_some_and(|gap| gap.saturating_mul(limits.gaps_min) <= still)
+        && activity.expected(&limits.night).is_none_or(|expected| u64::from(limits.expected_min) <= expected)
 }

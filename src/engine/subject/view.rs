@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Book, Subject};
 use crate::engine::moment::Moment;
 use crate::engine::pattern::{Case, Finding, Pattern};
-use crate::engine::snapshot::{Counts, FindingView, RunView, TargetView};
+use crate::engine::snapshot::{AlertView, Counts, FindingView, RunView, TargetView};
 use crate::engine::timeline::track::Track;
 use crate::engine::verdict::Verdict;
 
@@ -38,6 +38,11 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         memory_minimum: subject.watch.memory.minimum,
         timeline: runs(&timeline.polls),
         log: runs(&timeline.log),
+        alerts: timeline
+            .alerts
+            .firing(now)
+            .map(|raised| AlertView { name: raised.name.clone(), since: raised.since.wall })
+            .collect(),
         version: timeline.version.clone(),
         image: timeline.image.clone(),
         health: timeline.health.clone(),

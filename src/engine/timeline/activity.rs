@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::week::{Habit, Week};
 use crate::engine::moment::{Moment, Wall};
 use crate::engine::policy::{Night, SilentSession};
 use crate::engine::sample::{Answer, SessionState};
@@ -23,6 +24,10 @@ pub struct Activity {
     seen: Option<Moment>,
     /// Whether it moved since evidence started anew.
     pub has_moved: bool,
+    /// Whether the gateway itself counts. Where somebody else tells of messages, he may have fallen silent instead.
+    is_counted: bool,
+    /// What usually passes; only of a target that has messages.
+    habit: Option<Box<Habit>>,
 }
 
 /// The newest gaps in milliseconds, in no order, without a heap: they change with every message.
@@ -60,26 +65,32 @@ impl Activity {
         if answer.state != SessionState::Connected {
             // Nothing can pass: the clock starts anew with the connection.
             self.hold_still_from(now);
+        } else if let Some(habit) = &mut self.habit {
+            habit.watch(now, 0, &limits.night.zone);
         }
         let newer = facts.last_message.filter(|at| self.last_message.is_none_or(|before| before < *at));
-        let grew = facts.messages.is_some_and(|count| self.messages.is_some_and(|before| before < count));
+        let grown = facts.messages.zip(self.messages).map_or(0, |(count, before)| count.saturating_sub(before));
         self.last_message = newer.or(self.last_message);
         self.messages = facts.messages.or(self.messages);
         if is_first {
             self.moved = newer;
             self.still_since = Some(now);
-        } else if newer.is_some() || grew {
-            self.moved(now, newer.unwrap_or(now.wall));
+        } else if newer.is_some() || 0 < grown {
+            self.is_counted = true;
+            let passed = u32::try_from(grown).unwrap_or(u32::MAX).max(1);
+            self.moved(now, newer.unwrap_or(now.wall), passed, &limits.night);
         } else if self.is_night(now, facts.local_hour, &limits.night) {
-            self.hold_still_from(now);
+            self.still_since = Some(now);
+            self.has_moved = false;
         }
     }
 
-    /// Notes that a message passed, `at` by its own time.
-    pub fn moved(&mut self, now: Moment, at: Wall) {
+    /// Notes that so many messages passed, the last one `at` by its own time.
+    pub fn moved(&mut self, now: Moment, at: Wall, messages: u32, night: &Night) {
         if let Some(before) = self.moved {
             self.gaps.add(at.since(before));
         }
+        self.habit.get_or_insert_with(|| Box::new(Habit::new(Week::default()))).watch(now, messages, &night.zone);
         self.moved = Some(at);
         self.seen = Some(now);
         self.still_since = Some(now);
@@ -90,6 +101,39 @@ impl Activity {
     pub fn hold_still_from(&mut self, now: Moment) {
         self.still_since = Some(now);
         self.has_moved = false;
+        if let Some(habit) = &mut self.habit {
+            habit.rest();
+        }
+    }
+
+    /// Goes on with what was learned before a restart of the watchdog.
+    pub fn recall(&mut self, week: Week) {
+        self.habit = Some(Box::new(Habit::new(week)));
+    }
+
+    /// Forgets what usually passes: its hours are those of another time zone.
+    pub fn forget(&mut self) {
+        self.habit = None;
+    }
+
+    /// Returns what was learned, once a day.
+    pub fn news(&mut self) -> Option<&Week> {
+        self.habit.as_mut()?.news()
+    }
+
+    /// Returns how many messages would usually have passed while nothing did; none as long as too little is learned.
+    #[must_use]
+    pub fn expected(&self, night: &Night) -> Option<u64> {
+        let to = self.seen?.wall;
+        let still = i64::try_from(self.still_for().as_millis()).unwrap_or(i64::MAX);
+        let from = Wall::from_millis(to.millis().saturating_sub(still));
+        self.habit.as_ref()?.week().expected(from, to, &night.zone)
+    }
+
+    /// Tells whether the gateway itself counts messages, so that nobody else can have fallen silent.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.is_counted
     }
 
     /// Returns how long nothing passed, by the newest sample that could have told.

@@ -103,6 +103,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                     memory.care.history.update(Stamp::of_wall(now, entry.at));
                 }
             }
+            Fact::TrafficLearned { zone, week } => memory.traffic = Some((zone.clone(), week.clone())),
             Fact::VerdictChanged { .. }
             | Fact::Intended { .. }
             | Fact::StepStarted { .. }
@@ -202,6 +203,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::VersionChanged { .. }
         | Fact::Path { .. }
         | Fact::SmallLimit { .. }
+        | Fact::TrafficLearned { .. }
         | Fact::Storm { .. } => {}
     }
 }
