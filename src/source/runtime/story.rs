@@ -277,11 +277,11 @@ mod tests {
     }
 
     fn seen(runs: bool, born: u64) -> Seen {
-        Seen { runs, born: born * SEC, exit_code: Some(0), ..Seen::default() }
+        Seen { runs, born: born.saturating_mul(SEC), exit_code: Some(0), ..Seen::default() }
     }
 
     fn at(secs: u64, action: Action) -> Event {
-        Event { action, id: "a".to_owned(), name: "wa".to_owned(), nanos: secs * SEC }
+        Event { action, id: "a".to_owned(), name: "wa".to_owned(), nanos: secs.saturating_mul(SEC) }
     }
 
     fn hear(story: &mut Story, events: &[(u64, Action)]) -> Vec<Runtime> {
