@@ -6,7 +6,7 @@ mod process;
 mod prometheus;
 
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::outage::Outage;
 use super::outlet::Outlet;
@@ -56,9 +56,7 @@ impl Meter {
     /// Reads once; none where nothing runs, or where nobody knows.
     async fn read(&mut self, outlet: &Outlet) -> Result<Option<Memory>, String> {
         match self {
-            Self::Docker(stats) => {
-                stats.read(&outlet.http, Instant::now()).await.map_err(|trouble| trouble.to_string())
-            }
+            Self::Docker(stats) => stats.read(&outlet.http).await.map_err(|trouble| trouble.to_string()),
             Self::Prometheus(queries) => queries.read(&outlet.http, outlet.now().wall).await,
             Self::Files(place) => {
                 let place = place.clone();

@@ -145,6 +145,10 @@ fn a_service_that_is_well_is_well_in_every_line() {
         assert!(said.contains(line), "no line {line:?} in\n{said}");
     }
     assert!(!said.contains("not well  ") && !said.contains("s3cret"), "{said}");
+    // The container is known as well where only its memory is read.
+    let read = config.replace("remedy.restart.docker", "memory.docker");
+    let found = lines(&examine(folder.path(), &read, serve(daemon("rare", false)), &["--format", "json"]));
+    assert_eq!(found["memory limit"], ("well".to_owned(), "1024 MiB".to_owned()));
     let again = examine(folder.path(), &config, serve(daemon("rare", false)), &["--format", "json"]);
     let lines = lines(&again);
     assert_eq!(again.status.code(), Some(0), "{lines:?}");

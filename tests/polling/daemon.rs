@@ -32,7 +32,8 @@ impl Daemon {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (events, _) = broadcast::channel(64);
-        let answers = Mutex::new(Box::new(answers) as Answers);
+        let answers: Answers = Box::new(answers);
+        let answers = Mutex::new(answers);
         let shared = Arc::new(Shared { answers, asked: Mutex::default(), missed: Mutex::default(), events });
         let (mut task, serving) = (JoinSet::new(), Arc::clone(&shared));
         task.spawn(async move {
@@ -74,13 +75,13 @@ impl Daemon {
 
     /// Tells an event to those who listen.
     pub(crate) fn say(&self, event: &str) {
-        self.shared.events.send(Some(event.to_owned())).expect("somebody listens");
+        self.shared.events.send(Some(event.to_owned())).unwrap();
     }
 
     /// Hangs up; whoever comes back hears these events at once.
     pub(crate) fn hang_up(&self, missed: &[String]) {
         *self.shared.missed.lock().unwrap() = missed.to_vec();
-        self.shared.events.send(None).expect("somebody listens");
+        self.shared.events.send(None).unwrap();
     }
 }
 

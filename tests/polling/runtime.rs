@@ -1,5 +1,6 @@
 //! What a daemon does with a container, over events that break off, come again and make no sense.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -35,10 +36,7 @@ fn container(born: &str, image: &str, runs: bool) -> impl Fn(&str) -> (u16, Stri
 
 /// An event, so many nanoseconds later.
 fn event(after: u64, action: &str, attributes: &[(&str, &str)]) -> String {
-    let mut all = json!({ "image": "wa:1", "name": "wa" });
-    for (key, value) in attributes {
-        all[*key] = json!(value);
-    }
+    let all: BTreeMap<&str, &str> = [("image", "wa:1"), ("name", "wa")].iter().chain(attributes).copied().collect();
     let nanos = LATER + after;
     let actor = json!({ "ID": "a2d8", "Attributes": all });
     json!({ "Type": "container", "Action": action, "Actor": actor, "time": nanos / SEC, "timeNano": nanos }).to_string()

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::{Fact, Seq};
-use wa_watchdog::engine::policy::Limits;
-use wa_watchdog::engine::sample::SessionState;
-use wa_watchdog::engine::{Input, Moment, Wall};
+use wa_watchdog::engine::policy::{Limits, MemoryReading};
+use wa_watchdog::engine::sample::{SessionState, Word};
+use wa_watchdog::engine::{Input, Moment, Wall, Watchdog};
 
-use super::{Play, check};
+use super::{Play, check, policy};
 
 #[test]
 fn an_incident_closes_after_two_minutes_of_steady_connected() {
@@ -151,6 +151,38 @@ fn the_view_says_what_is_still_missing() {
         said.contains(&String::from("suspect never_ready: not usable and no scan wanted for 2 min; it takes 5 min")),
         "{said:?}"
     );
+}
+
+#[test]
+fn the_view_shows_health_image_and_a_limit_that_is_too_small() {
+    let mut play = Play::new(Limits::default());
+    play.watch.memory = MemoryReading { every: Some(Duration::from_secs(15)), minimum: Some(512 << 20) };
+    play.watchdog = Watchdog::restore(policy(&play.limits, &play.watch), &[], play.now);
+    play.script("every 15s\n connected + memory 100/256\n runs 1.4 wa:1\n health unhealthy");
+    let view = play.view();
+    assert_eq!(view.image.as_ref().map(Word::as_str), Some("1.4 wa:1"));
+    assert_eq!(view.memory_until, Some(view.since.expect("a state").after(Duration::from_mins(1))));
+    let said = wa_watchdog::engine::explain::explain(&view, None, play.now.wall);
+    let has = |line: &str| said.iter().any(|said| said == line);
+    assert!(has("its memory is limited to 256 MiB, less than the 512 MiB that it needs at least"), "{said:?}");
+    assert!(has("its container's own health check says unhealthy; nothing follows from that"), "{said:?}");
+    let later = wa_watchdog::engine::explain::explain(&view, None, play.now.wall.after(Duration::from_mins(2)));
+    assert!(!later.iter().any(|said| said.contains("256 MiB")), "the reading is of the past: {later:?}");
+    play.script("died");
+    assert_eq!((play.view().memory, play.view().health.clone()), (None, None));
+}
+
+#[test]
+fn what_its_runtime_said_is_remembered_over_a_restart_of_the_watchdog() {
+    let mut play = Play::new(Limits::default());
+    play.watch.memory = MemoryReading { every: None, minimum: Some(512 << 20) };
+    play.script("restart\n connected + runs wa:1 + memory 100/256\n restart\n connected + runs wa:1 + memory 100/256");
+    play.script("runs wa:2");
+    let facts = |of: fn(&Fact) -> bool| play.ledger.iter().filter(|entry| of(&entry.fact)).count();
+    assert_eq!(facts(|fact| matches!(fact, Fact::SmallLimit { .. })), 1);
+    assert_eq!(facts(|fact| matches!(fact, Fact::VersionChanged { from: None, of_image: true, .. })), 1);
+    assert_eq!(facts(|fact| matches!(fact, Fact::VersionChanged { from: Some(_), of_image: true, .. })), 1);
+    assert_eq!(play.view().version, None, "its service did not say a word of it");
 }
 
 #[test]

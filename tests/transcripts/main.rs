@@ -367,6 +367,7 @@ fn sample(what: &str, counter: u64, now: Wall) -> Sample {
         "oom_inside" => Sample::Runtime(Runtime::OomKilled),
         "died" => Sample::Runtime(Runtime::Died { exit_code: Some(0), oom_killed: false }),
         "started" => Sample::Runtime(Runtime::Started),
+        "health" => Sample::Runtime(Runtime::Health(Word::new(rest))),
         "runs" => Sample::Runtime(Runtime::VersionChanged(Word::new(rest))),
         "born" => {
             let started = Some(rest.parse().expect("a time"));

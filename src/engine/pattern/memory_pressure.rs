@@ -35,8 +35,8 @@ pub(super) fn tell(case: &Case<'_>) -> Evidence {
                     format!("a child process was killed for memory while the service itself lives on, at {clock}")
                 }
             };
-            let uses = if memory.is_over { "last used" } else { "uses" };
-            format!("{killed}, {kills} times since the watch began; {uses} {used}")
+            let tense = if memory.is_over { "last used" } else { "uses" };
+            format!("{killed}, {kills} times since the watch began; {tense} {used}")
         }
         (None, Some(high)) => format!(
             "uses {used}, at least {} % for {}; limit is {}",

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::config::DockerAt;
 use crate::docker::{Daemon, Trouble};
 use crate::engine::sample::Memory;
-use crate::http::Http;
+use crate::http::{Http, message};
 
 /// Longest time for one reading; without `one-shot` a daemon takes two seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,8 +56,8 @@ impl Stats {
     }
 
     /// Reads once; none where it does not run.
-    pub(super) async fn read(&mut self, http: &Http, now: Instant) -> Result<Option<Memory>, Trouble> {
-        let until = now.checked_add(PATIENCE).unwrap_or(now);
+    pub(super) async fn read(&mut self, http: &Http) -> Result<Option<Memory>, Trouble> {
+        let (now, until) = (message::until(Duration::ZERO), message::until(PATIENCE));
         let daemon = match self.daemon.take() {
             Some(daemon) => daemon,
             None => Daemon::at(&self.at.endpoint, http, until).await?,
@@ -72,15 +72,14 @@ impl Stats {
         let stats = self.stats(daemon, until).await?;
         let Some(read) = parse(&stats) else { return Ok(None) };
         let known = self.limit.filter(|known| known.key == read.key && now.duration_since(known.at) < LIMIT_LASTS);
-        let limit = match known {
-            Some(known) => known.limit,
-            None => {
-                let path = format!("/containers/{}/json", self.at.container);
-                let container = daemon.read(&path, &[], until).await?;
-                let limit = container.pointer("/HostConfig/Memory").and_then(Value::as_u64).unwrap_or(0);
-                self.limit = Some(Known { limit, at: now, key: read.key });
-                limit
-            }
+        let limit = if let Some(known) = known {
+            known.limit
+        } else {
+            let path = format!("/containers/{}/json", self.at.container);
+            let container = daemon.read(&path, &[], until).await?;
+            let limit = container.pointer("/HostConfig/Memory").and_then(Value::as_u64).unwrap_or(0);
+            self.limit = Some(Known { limit, at: now, key: read.key });
+            limit
         };
         Ok(Some(Memory { used_bytes: read.used, limit_bytes: true_limit(limit, read.limit), oom_kills: None }))
     }
