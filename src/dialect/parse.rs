@@ -73,6 +73,8 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
     let deep = root.get("deep").and_then(|item| deep(report, &item, &mut places));
     let qr = root.get("qr").and_then(|item| qr(report, &item));
     let history = root.get("history").and_then(|item| history(report, &item));
+    let shown = facts.qr.and_then(|id| places.place(id)).map(|place| place.0.clone()).unwrap_or_default();
+    let qr_texts = shown.into_iter().chain(qr.iter().flat_map(|probe| probe.text.iter().cloned())).collect();
     let logs = logs::rules(report, root);
     let (search, known_words) = places.finish();
     let text = |report: &mut Report<'_>, key| root.text(report, key).unwrap_or_default().trim().to_owned();
@@ -86,6 +88,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
         speaks_of_session,
         deep,
         qr,
+        qr_texts,
         history,
         logs,
     })
