@@ -168,10 +168,7 @@ impl Recorder {
         let speaker = |(id, target): (&TargetId, &Arc<Target>)| {
             (id.clone(), Speaker { dialect: Arc::clone(&target.dialect), session: target.session.clone() })
         };
-        let head = Head {
-            keys: recording_header(policy, targets),
-            targets: targets.iter().map(speaker).collect(),
-        };
+        let head = Head { keys: recording_header(policy, targets), targets: targets.iter().map(speaker).collect() };
         self.owed = self.hand_over(Order::Turn(at, turn, Box::new(head))).err();
     }
 

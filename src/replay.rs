@@ -31,7 +31,6 @@ use head::Head;
 use lines::Lines;
 use player::{Player, Way};
 
-
 /// Longest line that is read, in bytes.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
 

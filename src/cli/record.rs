@@ -178,7 +178,8 @@ fn list(args: &ListArgs, env: &BTreeMap<String, String>) -> anyhow::Result<Outco
 }
 
 fn row(listed: &Listed) -> Vec<String> {
-    let time = |pick: fn((Wall, Wall)) -> Wall| listed.span.map_or_else(|| "-".to_owned(), |span| pick(span).to_string());
+    let time =
+        |pick: fn((Wall, Wall)) -> Wall| listed.span.map_or_else(|| "-".to_owned(), |span| pick(span).to_string());
     let start = if listed.is_start { " (start)" } else { "" };
     let name = listed.path.file_name().unwrap_or_default().to_string_lossy();
     vec![

@@ -428,7 +428,7 @@ mod tests {
         let at = node::Place::file("f", None);
         let mut section = Section::root(at.clone(), node::of_json(&write(&limits), &at));
         let mut report = Report::default();
-        let read = super::read(&mut section, &mut report, &Thresholds::default());
+        let read = read(&mut section, &mut report, &Thresholds::default());
         section.finish(&mut report);
         assert!(report.into_problems().is_empty());
         assert_eq!(read.limits, limits);

@@ -120,10 +120,7 @@ fn remedies(item: &Item, report: &mut Report) -> Vec<Remedy> {
 /// Reads one target of a recording's header; thresholds that it does not say are those of `base`.
 ///
 /// Relative paths of dialects begin at the working directory.
-pub fn recording_target(
-    header: &Map<String, Value>,
-    base: &Limits,
-) -> Result<RecordingTarget, Vec<Problem>> {
+pub fn recording_target(header: &Map<String, Value>, base: &Limits) -> Result<RecordingTarget, Vec<Problem>> {
     let mut report = Report::default();
     let at = Place::file(SOURCE, None);
     let tree = node::of_json(header, &at);
@@ -142,16 +139,8 @@ pub fn recording_target(
     section.finish(&mut report);
     match dialect {
         Some(dialect) => {
-            let read = RecordingTarget {
-                dialect,
-                session,
-                status_path,
-                limits,
-                mode,
-                remedies,
-                group,
-                restart_keeps_session,
-            };
+            let read =
+                RecordingTarget { dialect, session, status_path, limits, mode, remedies, group, restart_keeps_session };
             Ok(report.finish(read)?.0)
         }
         None => Err(report.into_problems()),
@@ -258,9 +247,8 @@ mod tests {
         let expected =
             RecordingHead { mode: Some(Mode::Observe), together: policy.together, fleet: policy.fleet.clone() };
         assert_eq!(head, expected);
-        let read = |name: &str| {
-            recording_target(header["targets"][name].as_object().unwrap(), &Limits::default()).unwrap()
-        };
+        let read =
+            |name: &str| recording_target(header["targets"][name].as_object().unwrap(), &Limits::default()).unwrap();
         let (shop, other) = (read("shop"), read("other"));
         assert_eq!(shop.limits, *policy.targets["shop"].limits);
         assert_eq!((shop.dialect.name(), shop.session.as_deref()), ("waha", Some("default")));
@@ -279,7 +267,7 @@ mod tests {
         assert_eq!(Value::from(header).to_string(), expected);
     }
 
-    fn header(json: &str) -> serde_json::Map<String, serde_json::Value> {
+    fn header(json: &str) -> Map<String, Value> {
         serde_json::from_str(json).unwrap()
     }
 }

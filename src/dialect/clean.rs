@@ -116,7 +116,10 @@ fn stood_in(found: &Captures<'_>, of: &dyn Fn(Secret, &str) -> String) -> String
         return of(Secret::Qr, text);
     }
     // Also what stands in already.
-    named("run").filter(|run| looks_random(run)).map_or_else(|| found.get(0).map_or_else(String::new, |whole| whole.as_str().to_owned()), |run| of(Secret::Key, run))
+    named("run").filter(|run| looks_random(run)).map_or_else(
+        || found.get(0).map_or_else(String::new, |whole| whole.as_str().to_owned()),
+        |run| of(Secret::Key, run),
+    )
 }
 
 /// Tells a key from a long path or the name of an error.

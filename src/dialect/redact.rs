@@ -4,6 +4,9 @@
 //! the caller's.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 use super::clean::{Secret, stand_in};
 use super::leaves::{self, Leaf, Path, Step};
@@ -16,8 +19,7 @@ pub type Hash<'a> = &'a dyn Fn(&str) -> u64;
 const SECRET_PARTS: [&str; 9] =
     ["apikey", "token", "secret", "authorization", "password", "passwd", "cookie", "credential", "privatekey"];
 /// Names of members that hold QR codes or codes for pairing.
-const QR_NAMES: [&str; 8] =
-    ["qr", "qrcode", "qrtext", "urlcode", "dataurl", "base64", "pairingcode", "linkingcode"];
+const QR_NAMES: [&str; 8] = ["qr", "qrcode", "qrtext", "urlcode", "dataurl", "base64", "pairingcode", "linkingcode"];
 /// Names of members that hold a phone number, alone or in an address.
 const PHONE_NAMES: [&str; 15] = [
     "phone",
@@ -62,9 +64,22 @@ pub(super) fn body(bytes: &[u8], sight: Sight<'_>) -> Vec<u8> {
     let json = leaves::rewrite(rest, &mut |path, leaf| sight.leaf(path, leaf));
     match json {
         Some(json) => [mark, json.as_bytes()].concat(),
-        None => text(&String::from_utf8_lossy(bytes), sight.hash).into_owned().into_bytes(),
+        None => {
+            let whole = String::from_utf8_lossy(bytes);
+            text(&sight.broken(&whole), sight.hash).into_owned().into_bytes()
+        }
     }
 }
+
+/// What looks like a member of an object in a text that is no JSON, as half an answer or a page around one; or like a phone number.
+static MEMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pattern = r#"(?x)
+        (?<head> ["'] (?<name> [^"'\\]{1,64} ) ["'] \s* : \s* )
+            (?<value> "(?:[^"\\]|\\.)*(?:"|$) | '[^']*(?:'|$) | \[[^\]]*(?:\]|$) | \d+ )
+        | \b (?<digits> \d{10,15} ) \b
+    "#;
+    Regex::new(pattern).ok()
+});
 
 /// Makes a text safe.
 pub(super) fn text<'t>(text: &'t str, hash: Hash<'_>) -> Cow<'t, str> {
@@ -97,17 +112,39 @@ impl Sight<'_> {
         if is_text && PERSON_NAMES.contains(&name.as_str()) {
             return Some(token(self.hash, Secret::Phone, found));
         }
-        if PHONE_NAMES.contains(&name.as_str()) && let Some(phone) = self.phone(found) {
+        if PHONE_NAMES.contains(&name.as_str())
+            && let Some(phone) = self.phone(found)
+        {
             return Some(phone);
         }
         // A number alone may count anything.
         if is_text { changed(found, text(found, self.hash)) } else { None }
     }
 
+    /// Puts stand-ins into a text that is no JSON and may have been.
+    fn broken<'t>(&self, whole: &'t str) -> Cow<'t, str> {
+        let Some(members) = &*MEMBERS else { return Cow::Borrowed("") };
+        members.replace_all(whole, |found: &Captures<'_>| {
+            let part = |name: &str| found.name(name).map_or("", |part| part.as_str());
+            let whole = || part("head").to_owned() + part("value") + part("digits");
+            if !part("digits").is_empty() {
+                let is_phone = is_bare_phone(part("digits"));
+                return if is_phone { token(self.hash, Secret::Phone, part("digits")) } else { whole() };
+            }
+            let (value, path) = (part("value"), [Step::Key(part("name").to_owned())]);
+            let inner = value.trim_matches(['"', '\'']);
+            let leaf = if value == inner { Leaf::Number(inner) } else { Leaf::Text(inner) };
+            let is_list = value.starts_with('[') && !is_secret(part("name"));
+            let instead = if is_list { None } else { self.leaf(&path, leaf) };
+            instead.map_or_else(whole, |instead| format!("{}\"{instead}\"", part("head")))
+        })
+    }
+
     /// Returns a stand-in for a phone number, or for the address made of one.
     fn phone(&self, found: &str) -> Option<String> {
         let (number, domain) = found.split_once('@').map_or((found, None), |(number, domain)| (number, Some(domain)));
-        let is_number = number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | ':'));
+        let is_number =
+            number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | ':'));
         if !is_number || digits(number).len() < PHONE_DIGITS_MIN || is_time(number) {
             return None;
         }
@@ -171,4 +208,68 @@ fn is_secret(name: &str) -> bool {
 /// Returns a name in small letters without `_` and `-`.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(text: &str) -> u64 {
+        text.bytes().map(u64::from).sum()
+    }
+
+    fn redact(text: &str, session: Option<&str>) -> String {
+        let qr = [Pointer::parse("/data/shown").unwrap()];
+        String::from_utf8(body(text.as_bytes(), Sight { qr: &qr, session, hash: &hash })).unwrap()
+    }
+
+    fn check(before: &str, after: &str) {
+        assert_eq!(redact(before, None), after);
+    }
+
+    #[test]
+    fn secrets_make_room_for_stand_ins_and_all_else_stays() {
+        for (before, after) in [
+            (r#"{ "connected" : true, "n": 1.50 }"#, r#"{"connected":true,"n":1.50}"#),
+            (
+                r#"{"api_key":"k1","tokens":["a",1]}"#,
+                r#"{"api_key":"secret-0000009c","tokens":["secret-00000061","secret-00000031"]}"#,
+            ),
+            (r#"{"token":null,"hasToken":true,"secret":""}"#, r#"{"token":null,"hasToken":true,"secret":""}"#),
+            (r#"{"qr":"ab","QR_Code":"ab"}"#, r#"{"qr":"qr-00000000000000c3","QR_Code":"qr-00000000000000c3"}"#),
+            (
+                r#"{"list":[{"data":{"shown":"ab"}}],"shown":"ab"}"#,
+                r#"{"list":[{"data":{"shown":"qr-00000000000000c3"}}],"shown":"ab"}"#,
+            ),
+            (r#"{"phone":"+1 555 0100"}"#, r#"{"phone":"phone-00000191"}"#),
+            (r#"{"phone":15550100}"#, r#"{"phone":"phone-00000191"}"#),
+            (r#"{"id":"15550100:12@s.whatsapp.net"}"#, r#"{"id":"phone-00000191@s.whatsapp.net"}"#),
+            (r#"{"owner":"15550100:12@s.whatsapp.net"}"#, r#"{"owner":"phone-00000191@s.whatsapp.net"}"#),
+            (r#"{"15550100@c.us":1}"#, r#"{"phone-00000191@c.us":1}"#),
+            (
+                r#"{"x":"15550100","at":"1770195615","ms":"1770195615000","n":15550100}"#,
+                r#"{"x":"phone-00000191","at":"1770195615","ms":"1770195615000","n":15550100}"#,
+            ),
+            (r#"{"user":"admin","number":440,"owner":true}"#, r#"{"user":"admin","number":440,"owner":true}"#),
+            ("<p>call +15550100 or 15550100123</p>", "<p>call phone-00000191 or phone-00000227</p>"),
+            (
+                r#"{"api_key":"k1","phone":15550100,"tokens":["a""#,
+                r#"{"api_key":"secret-0000046f","phone":"phone-00000191","tokens":"secret-000000de""#,
+            ),
+            (r#"{"connected":true,"qr":"ab"#, r#"{"connected":true,"qr":"qr-00000000000000c3""#),
+        ] {
+            check(before, after);
+        }
+        assert_eq!(redact("\u{feff}{ \"qr\":\"ab\"}", None), "\u{feff}{\"qr\":\"qr-00000000000000c3\"}");
+    }
+
+    #[test]
+    fn a_session_that_is_no_secret_stays_wherever_it_stands() {
+        let body = r#"{"phone":"16548","token":"16548"}"#;
+        assert_eq!(redact(body, Some("16548")), body);
+        assert_eq!(
+            redact(r#"{"id":15550100,"x":"15550100"}"#, Some("15550100")),
+            r#"{"id":"phone-00000191","x":"phone-00000191"}"#
+        );
+    }
 }

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn both_hands_move_by_the_same_milliseconds_until_one_is_set() {
         // Readings of uptime in microseconds and of the time of day in milliseconds.
-        let readings = [(500, 1000), (1600, 1001), (2400, 1002), (3999, 1003), (9_000, 2008), (10_100, 2009), (11_000, 900)];
+        let readings =
+            [(500, 1000), (1600, 1001), (2400, 1002), (3999, 1003), (9_000, 2008), (10_100, 2009), (11_000, 900)];
         let at = Mutex::new(readings.into_iter());
         let clock: Clock = Arc::new(move || {
             let (micros, millis) = at.lock().unwrap().next().unwrap();

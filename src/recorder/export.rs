@@ -188,12 +188,16 @@ impl Plain<'_> {
             Turn::Started => "started",
             Turn::Reloaded => "reloaded",
         };
-        let mut line = Keys::from_iter([
-            ("at".to_owned(), Value::String(loaded.at.to_string())),
-            (word.to_owned(), true.into()),
-        ]);
+        let mut line =
+            Keys::from_iter([("at".to_owned(), Value::String(loaded.at.to_string())), (word.to_owned(), true.into())]);
         if !is_first {
-            line.extend(loaded.head.iter().filter(|(key, _)| *key != "recording").map(|(key, value)| (key.clone(), value.clone())));
+            line.extend(
+                loaded
+                    .head
+                    .iter()
+                    .filter(|(key, _)| *key != "recording")
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            );
         }
         if turn == Turn::Started {
             self.exported.starts = self.exported.starts.saturating_add(1);
@@ -224,7 +228,9 @@ impl Period {
 
     /// Leaves only what is wanted of a header.
     fn narrow(&self, head: &mut Keys) {
-        if let Some(targets) = head.get_mut("targets").and_then(Value::as_object_mut).filter(|_| !self.targets.is_empty()) {
+        if let Some(targets) =
+            head.get_mut("targets").and_then(Value::as_object_mut).filter(|_| !self.targets.is_empty())
+        {
             targets.retain(|name, _| self.targets.contains(name.as_str()));
         }
     }

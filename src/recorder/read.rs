@@ -186,7 +186,10 @@ mod tests {
         ]
         .join("\n");
         let loaded = parse(&text).unwrap();
-        assert_eq!(Keys::from_iter([("recording".to_owned(), 1.into())]).get("recording"), loaded.head.get("recording"));
+        assert_eq!(
+            Keys::from_iter([("recording".to_owned(), 1.into())]).get("recording"),
+            loaded.head.get("recording")
+        );
         assert_eq!(loaded.head.keys().collect::<Vec<_>>(), ["mode", "recording", "targets"]);
         assert_eq!((loaded.turn, loaded.torn), (Some(Turn::Started), 2));
         let seen: Vec<(i64, &str)> =

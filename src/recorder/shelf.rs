@@ -202,7 +202,7 @@ mod tests {
         }
         shelf.tidy(at(4)).unwrap();
         assert_eq!(numbers(folder.path()), [2, 3, 4], "a mebibyte holds three and the one that is written");
-        shelf.tidy(at(28)).unwrap();
+        shelf.tidy(at(27)).unwrap();
         assert_eq!(numbers(folder.path()), [3, 4], "the second ended 25 hours ago");
         shelf.tidy(at(1000)).unwrap();
         assert_eq!(numbers(folder.path()), [4], "nobody knows when the last one ends");

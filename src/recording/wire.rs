@@ -93,9 +93,7 @@ impl Observation<'_> {
         let read = |ask, call: &Call<'_>| dialect.read(ask, route, self.at, call.latency, call.heard());
         match &self.seen {
             Seen::Asked(ask, call) => Some(read(*ask, call)),
-            Seen::Unasked(why) => {
-                Some(Sample::Poll { reply: Reply::Unasked(why.clone()), latency: Duration::ZERO })
-            }
+            Seen::Unasked(why) => Some(Sample::Poll { reply: Reply::Unasked(why.clone()), latency: Duration::ZERO }),
             // What was pushed and not understood proves nothing: nobody waited for it.
             Seen::Pushed(call) => read(Ask::Status, call).answer().cloned().map(Sample::Pushed),
             Seen::Memory(memory) => Some(Sample::Memory(*memory)),
@@ -445,7 +443,8 @@ mod tests {
 
     #[test]
     fn a_line_may_tell_of_the_watchdog_itself() {
-        let line = r#"{"at":"2026-02-04T09:00:00.000Z","started":true,"mode":"act","targets":{"shop":{"dialect":"waha"}}}"#;
+        let line =
+            r#"{"at":"2026-02-04T09:00:00.000Z","started":true,"mode":"act","targets":{"shop":{"dialect":"waha"}}}"#;
         let Entry::Turned(at, Turn::Started) = serde_json::from_str(line).unwrap() else { panic!("no start") };
         assert_eq!(at.clock(), "09:00:00");
         let header: Header = serde_json::from_str(line).unwrap();

@@ -113,11 +113,9 @@ fn seen(raw: &Raw) -> Seen<'_> {
         Raw::Asked(Ask::Qr, call) => Seen::Qr(written(call)),
         Raw::Unasked(why) => Seen::Poll(Written::Unasked { unasked: why.as_str() }),
         Raw::Pushed(call) => Seen::Push(written(call)),
-        Raw::Memory(memory) => Seen::Memory {
-            used_bytes: memory.used_bytes,
-            limit_bytes: memory.limit_bytes,
-            oom_kills: memory.oom_kills,
-        },
+        Raw::Memory(memory) => {
+            Seen::Memory { used_bytes: memory.used_bytes, limit_bytes: memory.limit_bytes, oom_kills: memory.oom_kills }
+        }
         Raw::Log(line) => Seen::Log(line),
         Raw::Activity => Seen::Activity(true),
         Raw::Runtime(Runtime::Started) => Seen::Runtime(Fact::Started(true)),
@@ -151,9 +149,8 @@ fn written(call: &Call) -> Written<'_> {
 /// one: alone it would be taken for what it holds.
 fn body(bytes: &[u8]) -> Option<Body<'_>> {
     let text = std::str::from_utf8(bytes).ok();
-    let fits = |text: &&str| {
-        !text.starts_with('"') && text.trim_ascii().len() == text.len() && !text.contains(['\n', '\r'])
-    };
+    let fits =
+        |text: &&str| !text.starts_with('"') && text.trim_ascii().len() == text.len() && !text.contains(['\n', '\r']);
     // What is JSON only to those who pass over it would be none to a dialect.
     let json = text.filter(fits).filter(|text| serde_json::from_str::<Value>(text).is_ok());
     match json.and_then(|text| serde_json::from_str(text).ok()) {
@@ -292,6 +289,9 @@ mod tests {
     }
 
     proptest! {
+        // Each is read by every dialect.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn whatever_comes_reads_the_same_once_it_was_written(came in came(), ms in 0..100_000_u64, which in 0..3_usize) {
             let ask = [Ask::Status, Ask::Deep, Ask::Qr][which];
@@ -318,9 +318,7 @@ mod tests {
     }
 
     fn hash(text: &str) -> u64 {
-        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 
     /// The marks of QR codes differ, and are compared apart.

@@ -24,6 +24,7 @@ mod doctor;
 mod doubles;
 mod full_disk;
 mod gateway;
+mod recorder;
 mod reset_all_users;
 mod scenes;
 mod wipe;
