@@ -12,11 +12,13 @@ mod history;
 mod operate;
 mod print;
 mod probe;
+mod record;
 mod replay;
 mod reset_all_users;
 mod run;
 mod site;
 mod watch;
+mod when;
 mod wipe;
 
 use std::collections::BTreeMap;
@@ -73,6 +75,7 @@ const EXAMPLES: &str = "Examples:
   wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
   wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
   wa-watchdog doctor shop                                      look at all that can be wrong around one session
+  wa-watchdog record export --since 2h --output incident.jsonl what the daemon saw, without its secrets
   wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
   wa-watchdog explain shop                                     what is believed, why, what was done, and what waits for you
   wa-watchdog pause --all --reason deploy --for 30min          let it watch and do nothing for a while
@@ -98,6 +101,7 @@ enum Command {
     Restore(operate::RestoreArgs),
     ResetAllUsers(reset_all_users::Args),
     Replay(replay::Args),
+    Record(record::Args),
     Dialects(dialects::Args),
     Demo(demo::Args),
     Healthcheck(health::Args),
@@ -151,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => operate::restore(&args, &env),
         Command::ResetAllUsers(args) => reset_all_users::run(&args),
         Command::Replay(args) => replay::run(&args, &env),
+        Command::Record(args) => record::run(&args, &env),
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Healthcheck(args) => health::run(&args),

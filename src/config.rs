@@ -62,7 +62,7 @@ pub use self::inbound::{Alertmanager, Inbound};
 pub use self::kubernetes::{KubernetesAt, KubernetesCall, KubernetesDeed, Namespace, Workload};
 pub use self::logs::{Logs, LogsAt};
 pub use self::memory::{MemoryFrom, MemoryPlace, ProcessAt, ProcessRoot, PrometheusAt};
-pub use self::recording::{RecordingTarget, recording_target};
+pub use self::recording::{RecordingHead, RecordingTarget, recording_head, recording_header, recording_target};
 pub use self::runtime::RuntimeFrom;
 pub use self::secret::{Unreadable, is_phone};
 pub use self::senses::Senses;
@@ -86,6 +86,8 @@ pub struct Settings {
     pub alertmanager: Option<Alertmanager>,
     /// The ledger.
     pub store: Store,
+    /// What is recorded of what was seen.
+    pub recorder: Recorder,
     /// What the engine needs.
     pub policy: Policy,
     /// Thresholds of targets that say nothing else, for a recording of one that is not named here.
@@ -118,6 +120,19 @@ pub struct Store {
     pub keep: Duration,
 }
 
+/// What is recorded of what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorder {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// The folder of the recordings.
+    pub dir: PathBuf,
+    /// How long they are kept ...
+    pub keep: Duration,
+    /// ... and how many bytes of them.
+    pub bytes_max: u64,
+}
+
 /// How one target is asked.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -125,6 +140,8 @@ pub struct Target {
     pub id: TargetId,
     /// Its gateway's wire language.
     pub dialect: Arc<Dialect>,
+    /// Where that is found: the name of a built-in one, or a path.
+    pub dialect_at: String,
     /// Base URL, without a slash at the end; dialect paths are appended to it. Never holds user or password.
     pub url: String,
     /// The session's name or number at the gateway.
@@ -232,6 +249,7 @@ impl Settings {
             ("server.listen", self.server.listen != new.server.listen),
             ("store.path", self.store.path != new.store.path),
             ("store.keep", self.store.keep != new.store.keep),
+            ("recorder", self.recorder != new.recorder),
         ];
         pairs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }

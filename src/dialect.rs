@@ -37,6 +37,7 @@ mod body;
 mod clean;
 mod facts;
 mod history;
+pub(crate) mod leaves;
 mod list;
 mod log;
 mod pace;
@@ -44,22 +45,26 @@ mod parse;
 mod pointer;
 mod probe;
 mod proof;
+mod redact;
 mod rule;
 mod search;
 mod template;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use self::clean::draws_qr;
 pub use self::pace::{pause_of_header, retry_after};
 pub use self::proof::Doubt;
+pub use self::redact::Hash;
 
 use self::body::{Asked, Body};
 use self::history::History;
 use self::log::LogRule;
+use self::pointer::Pointer;
 use self::probe::{DeepProbe, QrProbe};
 use self::proof::Proofs;
 
@@ -80,6 +85,8 @@ pub struct Dialect {
     speaks_of_session: Vec<String>,
     deep: Option<DeepProbe>,
     qr: Option<QrProbe>,
+    /// Where QR texts stand, in whichever answer.
+    qr_texts: Vec<Pointer>,
     history: Option<History>,
     proofs: Proofs,
     logs: Vec<LogRule>,
@@ -252,6 +259,14 @@ impl Dialect {
         log::read(&self.logs, line)
     }
 
+    /// Puts a stand-in in the place of every secret of a body: keys and tokens, QR texts, phone numbers and the addresses made of
+    /// them. [`Dialect::read`] makes the same sample of it, but for the marks of QR codes, which stay equal where they were equal.
+    /// `session` is the one of the target; read it then with what [`redact_text`] makes of that.
+    #[must_use]
+    pub fn redact(&self, body: &[u8], session: Option<&str>, hash: Hash<'_>) -> Vec<u8> {
+        redact::body(body, redact::Sight { qr: &self.qr_texts, session, hash })
+    }
+
     fn read_status(&self, route: Route<'_>, now: Wall, heard: Heard<'_>) -> Reply {
         let (status, pace, bytes) = match heard {
             Heard::Failed(failure) => return Reply::NoAnswer(failure),
@@ -273,6 +288,12 @@ impl Dialect {
             Ask::Qr => self.qr.as_ref().map(|probe| probe.path.as_str()),
         }
     }
+}
+
+/// Puts a stand-in in the place of every secret of a text.
+#[must_use]
+pub fn redact_text<'t>(text: &'t str, hash: Hash<'_>) -> Cow<'t, str> {
+    redact::text(text, hash)
 }
 
 /// Returns the names and texts of the built-in dialects, by name.

@@ -28,6 +28,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
 use crate::http::Http;
 use crate::notify::Notify;
+use crate::recorder::Recorder;
 use crate::recording::News;
 use crate::remedy::{self, Adopted, Remedies};
 use crate::source::Sources;
@@ -102,6 +103,8 @@ impl std::fmt::Debug for Parts {
 /// Runs until it is told to stop, by a signal or by the token.
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverError> {
     let Parts { settings, load, ledger: (store, mut answers), listener, clock, audience } = parts;
+    // The engine's time: both clocks go on together, so that a replay, which has only one, sees the same spans.
+    let (clock, steady) = (Arc::clone(&clock), clock::steady(clock));
     let mut signals = Signals::listen().map_err(DriverError::Signals)?;
     let tracker = TaskTracker::new();
     let (samples_in, samples) = mpsc::channel(source::fleet::QUEUE_MAX);
@@ -132,7 +135,9 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     );
     let sources = Sources::new(targets.clone(), http.clone(), Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
-    let now = clock();
+    let mut recorder = recorder(&settings);
+    let now = steady();
+    recorder.started(now.wall, &settings.policy, &targets);
     let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
@@ -149,9 +154,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         expiries: expiries.subscribe(),
         watchdog,
         store,
-        dropped: watch::Sender::new(sources.dropped()),
+        dropped: watch::Sender::new(dropped(&sources, &recorder)),
         notified: watch::Sender::new(BTreeMap::new()),
         sources,
+        recorder,
         remedies,
         notify,
         snapshots,
@@ -161,7 +167,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         token,
         alertmanager,
         inflow: inflow.clone(),
-        clock: Arc::clone(&clock),
+        clock: steady,
         audience,
         ledger_fault: String::new(),
         is_stale: true,
@@ -193,7 +199,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
     turn.run(&mut signals, queues, &mut answers, &stop).await;
     stop.cancel();
-    let Turn { sources, store, .. } = turn;
+    let Turn { sources, store, recorder, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
     drop(sources);
     tracker.close();
@@ -201,6 +207,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         tracing::warn!(tasks = tracker.len(), "left tasks behind that did not end in time");
     }
     store.close();
+    recorder.close();
     let mut late = std::iter::from_fn(|| answers.try_recv().ok());
     if let Some(error) = late.find_map(|answer| answer.result.err()) {
         tracing::error!(%error, "the last entries of the ledger could not be written");
@@ -223,11 +230,12 @@ struct Turn {
     watchdog: Watchdog,
     store: Store,
     sources: Sources,
+    recorder: Recorder,
     remedies: Remedies,
     notify: Notify,
     /// What became of notifications, as of the newest snapshot.
     notified: watch::Sender<BTreeMap<String, [u64; 3]>>,
-    /// What the sources dropped, as of the newest snapshot.
+    /// What sources and recorder dropped, as of the newest snapshot.
     dropped: watch::Sender<BTreeMap<&'static str, u64>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     reloads: Reloads,
@@ -302,7 +310,9 @@ impl Turn {
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
-                    for News { target, sample, raw: _ } in batch.drain(..) {
+                    for News { target, sample, raw } in batch.drain(..) {
+                        // At the same time and in the same order as the engine.
+                        self.recorder.take(now.wall, &target, &sample, raw);
                         self.handle(now, Input::Observed(target, sample));
                     }
                 }
@@ -370,6 +380,7 @@ impl Turn {
         self.remedies.replace(asked.clone());
         self.notify.replace(settings.notifiers, qr_pages);
         self.sources.replace(asked.clone());
+        self.recorder.reloaded(now.wall, &settings.policy, &asked);
         self.targets.send_replace(Arc::new(asked));
         self.paths.send_replace(settings.paths);
         self.token.send_replace(settings.server.token);
@@ -385,6 +396,7 @@ impl Turn {
         let asked = self.adoptions.apply(&self.configured);
         self.remedies.adopt(asked.clone());
         self.sources.replace(asked.clone());
+        self.recorder.reloaded((self.clock)().wall, self.watchdog.policy(), &asked);
         self.targets.send_replace(Arc::new(asked));
     }
 
@@ -392,7 +404,7 @@ impl Turn {
         let now = (self.clock)();
         let age = now.since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
-            self.dropped.send_replace(self.sources.dropped());
+            self.dropped.send_replace(dropped(&self.sources, &self.recorder));
             self.notified.send_replace(notified(&self.notify));
             self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
             self.is_stale = false;
@@ -408,6 +420,23 @@ impl Turn {
         let deadline = self.watchdog.next_deadline().map_or(publish, |due| due.uptime.saturating_sub(now.uptime));
         deadline.min(publish)
     }
+}
+
+/// Opens the recorder. A watchdog without one watches all the same.
+fn recorder(settings: &Settings) -> Recorder {
+    if !settings.recorder.enabled {
+        return Recorder::off();
+    }
+    Recorder::open(&settings.recorder).unwrap_or_else(|error| {
+        let dir = settings.recorder.dir.display();
+        tracing::warn!(%error, %dir, "nothing is recorded: the folder of recordings cannot be used ([recorder] dir)");
+        Recorder::off()
+    })
+}
+
+/// What sources and recorder dropped.
+fn dropped(sources: &Sources, recorder: &Recorder) -> BTreeMap<&'static str, u64> {
+    sources.dropped().into_iter().chain(recorder.dropped()).collect()
 }
 
 /// Where run files lie: beside the ledger, because they matter as long as it does.

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod http;
 pub mod metrics;
 pub mod notify;
+pub mod recorder;
 pub mod recording;
 pub mod remedy;
 pub mod replay;

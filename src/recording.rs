@@ -1,9 +1,14 @@
 //! What was seen, as it came: what a recording holds, and a replay reads again.
+//!
+//! The written form is read in [`wire`] and written in [`write`]: what one writes the other reads.
+
+pub(crate) mod wire;
+pub(crate) mod write;
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::dialect::{Heard, Pace};
+use crate::dialect::{Dialect, Hash, Heard, Pace, redact_text};
 use crate::engine::sample::{Alert, Failure, Memory, Runtime, Sample, Word};
 use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
@@ -75,6 +80,44 @@ impl fmt::Debug for Came {
         match self {
             Self::Reply { status, body, .. } => write!(f, "HTTP {status}, {} bytes", body.len()),
             Self::Failed(failure) => write!(f, "{failure}"),
+        }
+    }
+}
+
+impl Raw {
+    /// Puts a stand-in in the place of every secret. The dialect reads the same.
+    #[must_use]
+    pub fn redacted(self, dialect: &Dialect, session: Option<&str>, hash: Hash<'_>) -> Self {
+        let text = |text: &str| redact_text(text, hash).into_owned();
+        let came = |came| match came {
+            Came::Reply { status, retry_after, rate_limit_reset, body } => Came::Reply {
+                status,
+                retry_after: retry_after.as_deref().map(text),
+                rate_limit_reset: rate_limit_reset.as_deref().map(text),
+                body: dialect.redact(&body, session, hash),
+            },
+            Came::Failed(failure) => Came::Failed(failure),
+        };
+        let call = |call: Call| Call { latency: call.latency, came: came(call.came), checked: call.checked.map(came) };
+        match self {
+            Self::Asked(ask, asked) => Self::Asked(ask, call(asked)),
+            Self::Pushed(pushed) => Self::Pushed(call(pushed)),
+            Self::Unasked(word) => Self::Unasked(Word::new(&text(word.as_str()))),
+            Self::Log(line) => Self::Log(text(&line)),
+            Self::Memory(_) | Self::Activity(_) | Self::Runtime(_) | Self::Alert(_) => self,
+        }
+    }
+
+    /// Returns about how many bytes it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Asked(_, call) | Self::Pushed(call) => match &call.came {
+                Came::Reply { body, .. } => body.len(),
+                Came::Failed(_) => 0,
+            },
+            Self::Log(line) => line.len(),
+            Self::Unasked(_) | Self::Memory(_) | Self::Activity(_) | Self::Runtime(_) | Self::Alert(_) => 0,
         }
     }
 }

@@ -5,14 +5,17 @@
 //! What the engine orders to be asked is not asked, because the recording holds what came of it; what it wants to be written
 //! down counts as written.
 //!
-//! A replay judges as if everything might be done: it shows what would have been done, and what would have been refused and why.
-//! Whether a remedy would have helped nobody knows, so the recording goes on as it was.
+//! A recording that names the mode of the watchdog that made it is judged in that mode, and restarts where that one did, so that
+//! the verdicts are those of the daemon. Any other, and every recording that another policy is tried on, is judged as if everything
+//! might be done: it shows what would have been done, and what would have been refused and why. Whether a remedy would have helped
+//! nobody knows, so the recording goes on as it was.
 
 mod fault;
+mod head;
 mod lines;
+mod memory;
 mod player;
 mod report;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -21,11 +24,12 @@ use std::time::Duration;
 pub use fault::{BadRecording, Wrong};
 pub use report::{Difference, Line, Summary};
 
-use crate::config::{Problem, RecordingTarget, Settings, recording_target};
+use crate::config::Settings;
 use crate::engine::policy::{FleetLimits, Limits, Watch};
 use crate::engine::target::TargetId;
+use head::Head;
 use lines::Lines;
-use player::Player;
+use player::{Player, Way};
 
 /// Longest line that is read, in bytes.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -96,55 +100,22 @@ pub fn replay(
     if !lines.advance()? {
         return Err(lines.fault(Wrong::NoHeader(", and the file is empty".to_owned())));
     }
+    let way = if options.instead.is_some() { Way::Assumed } else { Way::Recorded };
     let player = |thresholds: Option<&Thresholds>| {
-        let targets = header(lines.line(), thresholds).map_err(|wrong| lines.fault(wrong))?;
-        Ok(Player::new(targets, thresholds))
+        let head = Head::read(lines.line(), thresholds).map_err(|wrong| lines.fault(wrong))?;
+        Ok(Player::new(head, way, thresholds.cloned()))
     };
     let mut beside = options.instead.as_ref().map(|_| player(options.beside.as_ref())).transpose()?;
     let mut player = player(options.instead.as_ref())?;
     while lines.advance()? {
-        let outcome = serde_json::from_str(lines.line()).map_err(Wrong::from).and_then(|seen| {
-            beside.as_mut().map_or(Ok(()), |beside| beside.play(&seen, &mut |_| {}))?;
-            player.play(&seen, &mut |line| out(News::Line(line)))
-        });
+        let outcome = beside.as_mut().map_or(Ok(()), |beside| beside.play(lines.line(), &mut |_| {}));
+        let outcome = outcome.and_then(|()| player.play(lines.line(), &mut |line| out(News::Line(line))));
         outcome.map_err(|wrong| lines.fault(wrong))?;
         if lines.so_far().lines.is_multiple_of(PROGRESS_LINES) {
             out(News::Progress(lines.so_far()));
         }
     }
     Ok(Replayed { summary: player.finish(), beside: beside.map(Player::finish) })
-}
-
-fn header(line: &str, instead: Option<&Thresholds>) -> Result<BTreeMap<TargetId, RecordingTarget>, Wrong> {
-    let no_header = |error: serde_json::Error| Wrong::NoHeader(format!(": {}", fault::without_place(&error)));
-    let version = serde_json::from_str::<wire::Version>(line).map_err(no_header)?.recording;
-    if version != VERSION {
-        return Err(Wrong::UnknownVersion(version));
-    }
-    let header: wire::Header = serde_json::from_str(line).map_err(no_header)?;
-    header.targets.iter().map(|(name, keys)| target(name, keys, instead)).collect()
-}
-
-fn target(
-    name: &str,
-    keys: &wire::TargetKeys,
-    instead: Option<&Thresholds>,
-) -> Result<(TargetId, RecordingTarget), Wrong> {
-    let id = TargetId::new(name).map_err(|error| Wrong::BadTarget(error.to_string()))?;
-    let problems = |problems: Vec<Problem>| Wrong::BadTarget(format!("target {name}: {}", in_words(&problems)));
-    let Some(thresholds) = instead else {
-        return Ok((id, recording_target(keys, &Limits::default()).map_err(problems)?));
-    };
-    let instead = thresholds.targets.get(&id).map_or(&thresholds.defaults, |watch| &*watch.limits);
-    let recorded = recording_target(keys, instead).map_err(problems)?;
-    // How often was asked is a fact of the recording, not a threshold to try.
-    let limits = Limits { poll_every: recorded.limits.poll_every, ..instead.clone() };
-    Ok((id, RecordingTarget { limits, ..recorded }))
-}
-
-fn in_words(problems: &[Problem]) -> String {
-    let words = |problem: &Problem| format!("{}: {} ({})", problem.key, problem.what, problem.hint);
-    problems.iter().map(words).collect::<Vec<_>>().join("; ")
 }
 
 impl Thresholds {

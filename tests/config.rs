@@ -502,7 +502,7 @@ fn a_reload_tells_what_waits_for_a_restart() {
     assert_eq!(old.needs_restart(&read("policy.poll_every = \"5s\"")), Vec::<&str>::new());
     let head = "server.listen = \"127.0.0.1:1\"\nserver.token_env = \"T\"\nstore.path = \"x\"\nstore.keep = \"1y\"\n";
     let new = config::parse(&format!("{head}{SHOP}"), "f", Path::new(""), &env(&[("T", "t")])).expect(head);
-    assert_eq!(old.needs_restart(&new), ["server.listen", "store.path", "store.keep"]);
+    assert_eq!(old.needs_restart(&new), ["server.listen", "store.path", "store.keep", "recorder"]);
 }
 
 #[test]

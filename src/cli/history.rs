@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context;
 
 use super::site::{Misuse, Site};
+use super::when::when;
 use super::{Format, Outcome, print};
 use crate::driver::clock;
-use crate::engine::{TargetId, Wall};
+use crate::engine::TargetId;
 use crate::store::{Query, Reader, Sorting};
 use sentences::Teller;
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     let reader = Reader::open(&path).with_context(|| format!("cannot read the ledger {}", path.display()))?;
     let now = clock::machine()().wall;
     let target = args.target.as_deref().map(TargetId::new).transpose().map_err(|error| Misuse(error.to_string()))?;
-    let since = args.since.as_deref().map(|text| when(text, now)).transpose()?;
+    let since = args.since.as_deref().map(|text| when("--since", text, now)).transpose()?;
     let query = Query {
         target,
         kinds: args.kind.clone(),
@@ -109,42 +109,7 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     Ok(Outcome::Well)
 }
 
-fn when(text: &str, now: Wall) -> Result<Wall, Misuse> {
-    let back = |span: Duration| {
-        Wall::from_millis(now.millis().saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
-    };
-    let span = humantime::parse_duration(text).ok().map(back);
-    span.or_else(|| text.parse().ok()).or_else(|| midnight(text)).ok_or_else(|| {
-        Misuse(format!(
-            "--since {text:?} is neither a span like 24h nor a time like 2026-02-04T09:00:00Z nor a day like 2026-02-04"
-        ))
-    })
-}
-
-/// Reads a day as its first moment in UTC, the zone in which everything is printed.
-fn midnight(text: &str) -> Option<Wall> {
-    let day: jiff::civil::Date = text.parse().ok()?;
-    let begin = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Wall::from_millis(begin.timestamp().as_millisecond()))
-}
-
 /// Names the target; `all` where it is about all of them.
 fn whom(target: &TargetId) -> &str {
     if *target == TargetId::all() { "all" } else { target.as_str() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_is_a_span_a_time_or_a_day() {
-        let now: Wall = "2026-02-05T09:00:00Z".parse().unwrap();
-        let since = |text| when(text, now).map(|at| at.to_string()).ok();
-        assert_eq!(since("24h").as_deref(), Some("2026-02-04T09:00:00.000Z"));
-        assert_eq!(since("2026-02-04T10:00:00+01:00").as_deref(), Some("2026-02-04T09:00:00.000Z"));
-        assert_eq!(since("2026-02-04").as_deref(), Some("2026-02-04T00:00:00.000Z"));
-        assert_eq!(since("2026-02-30"), None);
-        assert_eq!(since("yesterday"), None);
-    }
 }

@@ -18,9 +18,12 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Judge recordings through the same dialects, engine and policy as the daemon, in virtual time.
 ///
 /// A recording is JSON Lines of raw answers. It is read as a stream: a year of one session takes seconds and little memory.
-/// It judges as if mode were act, and as if a target that no configuration gives a hook had one for every remedy: it shows what
-/// would have been done, and what would have been refused and why. Whether a remedy would have helped nobody knows: the recording
-/// goes on as it was.
+/// `record export` makes one of what the daemon saw.
+///
+/// A recording that names the mode of the watchdog that made it is judged in that mode, and says what the daemon said. Any other, and
+/// every one that another policy is tried on, is judged as if mode were act, and as if a target that no configuration gives a hook had
+/// one for every remedy: it shows what would have been done, and what would have been refused and why. Whether a remedy would have
+/// helped nobody knows: the recording goes on as it was.
 ///
 /// With --config it judges by another policy, and ends with a table of what that changes: the back-test before `act` is switched on.
 ///

@@ -45,6 +45,18 @@ impl<'a> Dialects<'a> {
     }
 }
 
+impl Dialects<'_> {
+    /// Returns what names the dialect to whoever reads it from another folder: its name, or its whole path.
+    pub(super) fn place(&self, item: &Item, report: &mut Report) -> String {
+        let name = item.text(report).unwrap_or_default().trim();
+        if !is_path(name) {
+            return name.to_owned();
+        }
+        let path = self.base_dir.join(name);
+        path.canonicalize().unwrap_or(path).display().to_string()
+    }
+}
+
 fn is_path(name: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }

@@ -1,5 +1,7 @@
 //! What holds for all targets taken together.
 
+use serde_json::{Map, Value};
+
 use super::policy::{SPAN, TIMES_MAX, set};
 use super::problem::Report;
 use super::section::Section;
@@ -41,4 +43,34 @@ pub(super) fn take(root: &mut Section, report: &mut Report) -> FleetLimits {
     set(storm_percent, share);
     section.finish(report);
     limits
+}
+
+/// Writes those that differ from the default.
+pub(super) fn write(limits: &FleetLimits) -> Map<String, Value> {
+    let usual = rows(&FleetLimits::default());
+    rows(limits).into_iter().zip(usual).filter(|(row, usual)| row != usual).map(|(row, _)| row).collect()
+}
+
+fn rows(limits: &FleetLimits) -> [(String, Value); 8] {
+    let FleetLimits {
+        storm_targets,
+        storm_percent,
+        storm_holds,
+        storm_exit,
+        storm_jitter,
+        attempts,
+        restarts_hourly,
+        resets_daily,
+    } = limits;
+    [
+        ("storm_targets", (*storm_targets).into()),
+        ("storm_share", format!("{storm_percent}%").into()),
+        ("storm_holds", unit::in_words(*storm_holds).into()),
+        ("storm_exit", unit::in_words(*storm_exit).into()),
+        ("storm_jitter", unit::in_words(*storm_jitter).into()),
+        ("attempts", (*attempts).into()),
+        ("restarts_hourly", (*restarts_hourly).into()),
+        ("resets_daily", (*resets_daily).into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }

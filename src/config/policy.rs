@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::problem::Report;
 use super::section::{Item, Section};
 use super::unit;
@@ -259,6 +261,26 @@ pub(super) fn read(section: &mut Section, report: &mut Report, base: &Thresholds
     read
 }
 
+/// Writes every threshold that differs from the default, as it is read.
+pub(super) fn write(limits: &Limits) -> Map<String, Value> {
+    // The rows hand out places to be set.
+    let (mut limits, mut usual) = (limits.clone(), Limits::default());
+    let mut differing = |keys: &[Key]| -> Map<String, Value> {
+        let differs = |key: &&Key| key.write(&mut limits) != key.write(&mut usual);
+        let keys: Vec<&Key> = keys.iter().filter(differs).collect();
+        keys.into_iter().map(|key| (key.name.to_owned(), key.write(&mut limits))).collect()
+    };
+    let mut written = differing(TOP);
+    let patterns = PATTERNS.into_iter().map(|(pattern, keys)| (pattern.as_str(), keys));
+    for (section, keys) in CARE.into_iter().chain(patterns) {
+        let keys = differing(keys);
+        if !keys.is_empty() {
+            written.insert(section.to_owned(), keys.into());
+        }
+    }
+    written
+}
+
 /// Takes how close together targets must turn bad; it counts for all of them.
 pub(super) fn together(section: &mut Section, report: &mut Report) -> Option<Duration> {
     section.take("together")?.span(report, SPAN)
@@ -294,6 +316,16 @@ impl Key {
             }
             Field::Ladder(at) => set(at(limits), ladder(&item, report, pattern)),
             Field::Night(at) => night(item, report, at(limits)),
+        }
+    }
+
+    fn write(&self, limits: &mut Limits) -> Value {
+        match self.field {
+            Field::Every(at) | Field::Span(at) => unit::in_words(*at(limits)).into(),
+            Field::Count(_, at) | Field::Budget(_, at) => (*at(limits)).into(),
+            Field::Percent(at) => format!("{}%", at(limits)).into(),
+            Field::Ladder(at) => at(limits).rungs().iter().map(|remedy| remedy.as_str()).collect(),
+            Field::Night(at) => written_night(at(limits)),
         }
     }
 }
@@ -364,10 +396,45 @@ fn night(item: Item, report: &mut Report, night: &mut Night) {
     section.finish(report);
 }
 
+fn written_night(night: &Night) -> Value {
+    let hour = |hour: u8| Value::from(format!("{hour:02}:00"));
+    let zone = night.zone.iana_name().unwrap_or("UTC");
+    let keys = [("from", hour(night.from)), ("to", hour(night.to)), ("zone", zone.into())];
+    keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::node;
     use super::*;
     use crate::engine::timeline::track;
+
+    #[test]
+    fn every_key_that_is_written_is_read_again() {
+        let mut limits = Limits::default();
+        let sections = CARE.into_iter().map(|(_, keys)| keys).chain(PATTERNS.into_iter().map(|(_, keys)| keys));
+        for key in sections.flatten().chain(TOP) {
+            match key.field {
+                Field::Every(at) | Field::Span(at) => *at(&mut limits) += Duration::from_millis(1001),
+                Field::Count(_, at) | Field::Budget(_, at) => *at(&mut limits) += 1,
+                Field::Percent(at) => *at(&mut limits) -= 1,
+                Field::Ladder(at) => *at(&mut limits) = Ladder::new(Remedy::Notify, &[Remedy::Notify]),
+                Field::Night(at) => {
+                    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+                    *at(&mut limits) = Night { from: 3, to: 11, zone };
+                }
+            }
+        }
+        limits.quiet_hours.from = 22;
+        let at = node::Place::file("f", None);
+        let mut section = Section::root(at.clone(), node::of_json(&write(&limits), &at));
+        let mut report = Report::default();
+        let read = read(&mut section, &mut report, &Thresholds::default());
+        section.finish(&mut report);
+        assert!(report.into_problems().is_empty());
+        assert_eq!(read.limits, limits);
+        assert!(write(&Limits::default()).is_empty());
+    }
 
     #[test]
     fn no_pattern_is_left_out() {

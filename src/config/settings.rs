@@ -10,13 +10,15 @@ use std::time::Duration;
 use super::dialects::Dialects;
 use super::mode::{self, Modes};
 use super::node::{Place, Table};
-use super::policy::{self, Thresholds};
+use super::policy::{self, Thresholds, set};
 use super::problem::Report;
 use super::scope::Scope;
 use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
-use super::{PathAt, Problem, Server, Settings, Store, TARGETS_MAX, Target, fleet, inbound, notify, path, secret};
+use super::{
+    PathAt, Problem, Recorder, Server, Settings, Store, TARGETS_MAX, Target, fleet, inbound, notify, path, secret,
+};
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
 
@@ -29,13 +31,23 @@ const KEEP_DEFAULT: Duration = Duration::from_hours(90 * 24);
 /// How long entries may be kept: a month at least, because budgets and the frequency of resets are read from them.
 const KEEP: RangeInclusive<Duration> = Duration::from_hours(30 * 24)..=Duration::from_hours(3650 * 24);
 
+/// The folder of recordings, beside the ledger.
+const RECORDINGS: &str = "recordings";
+/// How long recordings are kept by default.
+const RECORDINGS_KEEP_DEFAULT: Duration = Duration::from_hours(7 * 24);
+/// How long recordings may be kept.
+const RECORDINGS_KEEP: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(3650 * 24);
+/// How many bytes of recordings are kept by default.
+const RECORDINGS_BYTES_DEFAULT: u64 = 256 << 20;
+/// How many bytes of recordings may be kept.
+const RECORDINGS_BYTES: RangeInclusive<u64> = (1 << 20)..=(1 << 40);
+
 /// Sections that a person may look for here.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("targets", "each target is a section of its own, [target.NAME]"),
     ("remedy", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
     ("hooks", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
     ("notifiers", "whom to tell stands in a section of its own, [notify.NAME]"),
-    ("recorder", "this version keeps no recordings"),
 ];
 
 /// Reads a tree, with environment twins laid over it.
@@ -68,6 +80,7 @@ pub(super) fn read_tree(
     let paths: Arc<[PathAt]> = path::take(&mut root, &mut scope).into();
     let fleet = fleet::take(&mut root, &mut report);
     let store = store(&mut root, &mut report, base_dir);
+    let recorder = recorder(&mut root, &mut report, base_dir, &store);
     let (thresholds, together) = thresholds(&mut root, &mut report);
     let items = target_items(&mut root, &mut report);
     root.finish_with(&mut report, |name| {
@@ -82,8 +95,18 @@ pub(super) fn read_tree(
     let names = paths.iter().map(|path| Arc::clone(&path.name)).collect();
     let policy = Policy { targets: watched, together, fleet, paths: names };
     let limits = thresholds.limits;
-    let settings =
-        Settings { server, alertmanager, store, policy, limits, targets, notifiers, paths, warnings: Vec::new() };
+    let settings = Settings {
+        server,
+        alertmanager,
+        store,
+        recorder,
+        policy,
+        limits,
+        targets,
+        notifiers,
+        paths,
+        warnings: Vec::new(),
+    };
     let (settings, warnings) = report.finish(settings)?;
     Ok(Settings { warnings, ..settings })
 }
@@ -123,6 +146,24 @@ fn store(root: &mut Section, report: &mut Report, base_dir: &Path) -> Store {
         section.finish(report);
     }
     store
+}
+
+fn recorder(root: &mut Section, report: &mut Report, base_dir: &Path, store: &Store) -> Recorder {
+    let mut recorder = Recorder {
+        enabled: true,
+        dir: store.path.with_file_name(RECORDINGS),
+        keep: RECORDINGS_KEEP_DEFAULT,
+        bytes_max: RECORDINGS_BYTES_DEFAULT,
+    };
+    if let Some(mut section) = root.take_section(report, "recorder") {
+        let Recorder { enabled, dir, keep, bytes_max } = &mut recorder;
+        set(enabled, section.take("enabled").and_then(|item| item.flag(report)));
+        set(dir, section.take("dir").and_then(|item| item.text(report).map(|path| base_dir.join(path))));
+        set(keep, section.take("keep").and_then(|item| item.span(report, RECORDINGS_KEEP)));
+        set(bytes_max, section.take("max_bytes").and_then(|item| item.size(report, RECORDINGS_BYTES)));
+        section.finish(report);
+    }
+    recorder
 }
 
 fn thresholds(root: &mut Section, report: &mut Report) -> (Thresholds, Duration) {

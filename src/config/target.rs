@@ -67,7 +67,8 @@ impl Reader<'_> {
         let thresholds = self.thresholds(&mut section);
         let hint = "name the gateway's dialect, as in dialect = \"whatsapp-service\"";
         let item = section.need(self.scope.report, "dialect", hint);
-        let dialect = item.and_then(|item| self.dialects.find(&item, self.scope.report));
+        let dialect = item.as_ref().and_then(|item| self.dialects.find(item, self.scope.report));
+        let dialect_at = item.map(|item| self.dialects.place(&item, self.scope.report)).unwrap_or_default();
         let session = section.take("session").and_then(|item| session(&item, self.scope.report));
         let status_path = section.take("status_path").and_then(|item| status_path(&item, self.scope.report));
         let url = self.url(&mut section, dialect.as_deref());
@@ -112,6 +113,7 @@ impl Reader<'_> {
         let target = Target {
             id: id?,
             dialect,
+            dialect_at,
             url,
             session,
             status_path,
@@ -270,7 +272,7 @@ fn host(url: &str) -> String {
 }
 
 /// Reads the name of a host group.
-fn group(item: &Item, report: &mut Report) -> Option<String> {
+pub(super) fn group(item: &Item, report: &mut Report) -> Option<String> {
     let name = item.text(report)?.trim();
     if GROUP_BYTES_MAX < name.len() || name.contains(char::is_control) {
         item.refuse(

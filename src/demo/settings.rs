@@ -79,7 +79,8 @@ fn fresh_dir(parent: &Path) -> io::Result<PathBuf> {
 #[must_use]
 pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String {
     let server = format!("[server]\nlisten = {}\n", quoted(&listen.to_string()));
-    let store = format!("[store]\npath = {}\n", quoted(&place.ledger().to_string_lossy()));
+    let store =
+        format!("[store]\npath = {}\n\n[recorder]\nenabled = false\n", quoted(&place.ledger().to_string_lossy()));
     let sections = [server, store, POLICY.to_owned()].into_iter();
     sections.chain(targets.iter().map(|target| section(target, place))).collect::<Vec<String>>().join("\n")
 }

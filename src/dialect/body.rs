@@ -15,6 +15,9 @@ use super::{Pace, clean};
 use crate::engine::moment::Wall;
 use crate::engine::sample::{Answer, Failure, Reply, Word};
 
+/// The byte order mark, which JSON does not know (RFC 8259, 8.1).
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How a dialect's status bodies are read.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
@@ -153,7 +156,7 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// Takes the byte order mark off, which JSON does not know (RFC 8259, 8.1).
+/// Takes the byte order mark off.
 fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+    bytes.strip_prefix(MARK).unwrap_or(bytes)
 }

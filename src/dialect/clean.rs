@@ -13,6 +13,17 @@ const TEXT_BYTES_MAX: usize = 1024;
 const RUN_MIN: usize = 24;
 const MASK: &str = "…";
 
+/// What a text of a gateway holds that must not be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secret {
+    /// A key, a token, a password.
+    Key,
+    /// The text or picture of a QR code, or a code for pairing.
+    Qr,
+    /// A phone number.
+    Phone,
+}
+
 /// Makes a word of a gateway's text.
 pub(super) fn word(text: &str) -> Word {
     Word::new(&clean(text))
@@ -30,6 +41,22 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
         // Without the pattern nothing can be told apart.
         (None, true) => Cow::Borrowed(MASK),
     }
+}
+
+/// Puts a stand-in in the place of each secret, so that equal ones stay equal and different ones different. What it returns reads
+/// as the same word as the text itself.
+pub(super) fn stand_in<'t>(text: &'t str, of: &dyn Fn(Secret, &str) -> String) -> Cow<'t, str> {
+    if !can_hold_a_secret(text) {
+        return Cow::Borrowed(text);
+    }
+    let Some(secrets) = &*SECRETS else { return Cow::Borrowed(MASK) };
+    let replaced = secrets.replace_all(text, |found: &Captures<'_>| stood_in(found, of));
+    let is_changed = matches!(replaced, Cow::Owned(_)) && text.len() <= TEXT_BYTES_MAX;
+    if !is_changed || clean(&replaced) == clean(text) {
+        return replaced;
+    }
+    // Where a stand-in would read otherwise, nothing stands in.
+    secrets.replace_all(text, masked)
 }
 
 /// Tells whether a line draws a QR code: block characters, or coloured blanks as `qrcode-terminal` prints them.
@@ -52,14 +79,15 @@ pub(super) fn without_colours(line: &str) -> Cow<'_, str> {
 }
 
 static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    // A text may be cut in the middle of a quotation.
     let pattern = r#"(?ix)
         (?<name> (?: api[_-]?key | [\w-]*token | [\w-]*secret | authorization | pass(?:word|wd)? | cookie ) ["']? \s* [:=] \s* )
-            (?: "[^"]*" | '[^']*' | (?:(?:bearer|basic)\s+)? [^\s"',;&}\])]+ )
-        | (?<bearer> \bbearer \s+ ) [^\s"',;]{8,}
-        | \b[12]@ [^\s"']+
-        | data:image/ [^\s"']+
-        | \+?\d{6,} (?: :\d+ )? @ [a-z.]+
-        | \+\d{7,15}\b
+            (?<value> "[^"]*(?:"|$) | '[^']*(?:'|$) | (?:(?:bearer|basic)\s+)? [^\s"',;&}\])]+ )
+        | (?<bearer> \bbearer \s+ ) (?<borne> [^\s"',;]{8,} )
+        | \b (?: secret | phone | qr ) - [0-9a-f]{8,16} \b (?: @ [a-z.]+ )?
+        | (?<qr> \b[12]@ [^\s"']+ | data:image/ [^\s"']+ )
+        | \+? (?<jid> \d{6,} ) (?: :\d+ )? (?<at> @ [a-z.]+ )
+        | \+ (?<phone> \d{7,15} ) \b
         | (?<run> [a-z0-9+/_=-]{24,} )
     "#;
     Regex::new(pattern).ok()
@@ -73,6 +101,28 @@ fn masked(found: &Captures<'_>) -> String {
     format!("{kept}{MASK}")
 }
 
+fn stood_in(found: &Captures<'_>, of: &dyn Fn(Secret, &str) -> String) -> String {
+    let named = |name: &str| found.name(name).map(|found| found.as_str());
+    if let Some(value) = named("value") {
+        let quote = if value.starts_with('"') { "\"" } else { "" };
+        return format!("{}{quote}{}{quote}", named("name").unwrap_or_default(), of(Secret::Key, value));
+    }
+    if let Some(borne) = named("borne") {
+        return format!("{}{}", named("bearer").unwrap_or_default(), of(Secret::Key, borne));
+    }
+    if let Some(number) = named("jid").or_else(|| named("phone")) {
+        return format!("{}{}", of(Secret::Phone, number), named("at").unwrap_or_default());
+    }
+    if let Some(text) = named("qr") {
+        return of(Secret::Qr, text);
+    }
+    // Also what stands in already.
+    named("run").filter(|run| looks_random(run)).map_or_else(
+        || found.get(0).map_or_else(String::new, |whole| whole.as_str().to_owned()),
+        |run| of(Secret::Key, run),
+    )
+}
+
 /// Tells a key from a long path or the name of an error.
 fn looks_random(run: &str) -> bool {
     let has = |test: fn(char) -> bool| run.contains(test);
@@ -82,7 +132,7 @@ fn looks_random(run: &str) -> bool {
 
 /// Passes the usual state words by without a search.
 fn can_hold_a_secret(text: &str) -> bool {
-    RUN_MIN <= text.len() || text.contains(['@', ':', '=', '+']) || super::rule::contains(text, "bearer")
+    RUN_MIN <= text.len() || text.contains(['@', ':', '=', '+', '-']) || super::rule::contains(text, "bearer")
 }
 
 /// Cuts a text to what is looked at, at a blank, so that no half of a secret is left at its end.

@@ -91,6 +91,8 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
     let history = root.get("history").and_then(|item| history(report, &item));
     let known_good = root.get("known_good").and_then(|item| known_good(report, &item));
     let vendor = root.get("vendor").and_then(|item| vendor(report, &item));
+    let shown = facts.qr.and_then(|id| places.place(id)).map(|place| place.0.clone()).unwrap_or_default();
+    let qr_texts = shown.into_iter().chain(qr.iter().flat_map(|probe| probe.text.iter().cloned())).collect();
     let logs = logs::rules(report, root);
     let (search, known_words) = places.finish();
     let text = |report: &mut Report<'_>, key| root.text(report, key).unwrap_or_default().trim().to_owned();
@@ -104,6 +106,7 @@ fn dialect(report: &mut Report<'_>, root: &Section<'_, '_>) -> Option<Dialect> {
         speaks_of_session,
         deep,
         qr,
+        qr_texts,
         history,
         proofs: Proofs { known_good, vendor },
         logs,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::leaves::{self, Path};
+
 /// A JSON Pointer (RFC 6901), split once so that following it allocates nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Pointer {
@@ -34,6 +36,13 @@ impl Pointer {
         self.steps.iter().try_fold(root, |at, step| step.find(at))
     }
 
+    /// Tells whether a way through a body ends with it; the start may lead to an element of a list.
+    pub(super) fn ends(&self, path: &Path) -> bool {
+        let start = path.len().checked_sub(self.steps.len());
+        let end = start.and_then(|start| path.get(start..)).filter(|end| !end.is_empty());
+        end.is_some_and(|end| end.iter().zip(&self.steps).all(|(taken, step)| step.is(taken)))
+    }
+
     /// Splits the first step off; none where the pointer means the whole.
     pub(super) fn split_first(&self) -> Option<(Step, Self)> {
         let (first, rest) = self.steps.split_first()?;
@@ -53,6 +62,13 @@ impl Step {
             Value::Object(map) => map.get(self.key.as_str()),
             Value::Array(list) => list.get(self.index?),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+
+    fn is(&self, taken: &leaves::Step) -> bool {
+        match taken {
+            leaves::Step::Key(key) => *key == self.key,
+            leaves::Step::Index(index) => Some(*index) == self.index,
         }
     }
 

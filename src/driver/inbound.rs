@@ -17,12 +17,13 @@ impl Turn {
     pub(super) fn pushed(&mut self, first: Push, rest: &mut mpsc::Receiver<Push>) {
         let now = (self.clock)();
         let rest = std::iter::from_fn(|| rest.try_recv().ok()).take(BATCH_MAX.saturating_sub(1));
-        for Push { kind, news: News { target, sample, raw: _ }, at } in std::iter::once(first).chain(rest) {
+        for Push { kind, news: News { target, sample, raw }, at } in std::iter::once(first).chain(rest) {
             if at.is_some_and(|at| self.watchdog.is_outdated(now, &target, at)) {
                 self.inflow.count(kind, Outcome::Outdated);
                 continue;
             }
             self.inflow.count(kind, Outcome::Taken);
+            self.recorder.take(now.wall, &target, &sample, raw);
             self.handle(now, Input::Observed(target, sample));
         }
     }

@@ -341,6 +341,12 @@ impl Watchdog {
         }
     }
 
+    /// Returns the policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Returns how many inputs were dropped because nobody watches their target.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -6,53 +6,89 @@ use std::time::Duration;
 
 use super::Thresholds;
 use super::fault::Wrong;
+use super::head::Head;
+use super::memory::Memory;
 use super::report::{Line, Summary};
-use super::wire::{Call, Observation, Seen};
 use crate::config::RecordingTarget;
 use crate::dialect::Route;
 use crate::engine::attempt::{StepEnd, StepOutcome};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::{Moment, Wall};
 use crate::engine::plan::{Plan, Resume};
-use crate::engine::policy::{FleetLimits, Mode, Policy, TOGETHER, Watch};
-use crate::engine::sample::Sample;
+use crate::engine::policy::{Mode, Policy, Watch};
 use crate::engine::target::TargetId;
-use crate::engine::watchdog::{Ask, Event, Input, Output, Watchdog};
+use crate::engine::watchdog::{Event, Input, Output, Watchdog};
+use crate::recording::wire::{Entry, Turn};
 
 /// How long an assumed hook takes: it is never waited for.
 const ASSUMED_TAKES: Duration = Duration::from_mins(1);
+
+/// What is taken for allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// What the watchdog that made the recording was allowed, where the recording says it; else everything.
+    Recorded,
+    /// Everything.
+    Assumed,
+}
 
 /// One recording being played.
 pub(super) struct Player {
     targets: BTreeMap<TargetId, RecordingTarget>,
     policy: Policy,
-    /// The watchdog starts with the first observation, as a daemon would have.
+    way: Way,
+    instead: Option<Thresholds>,
+    /// The watchdog starts with the first line, as a daemon would have.
     running: Option<Running>,
 }
 
 struct Running {
     watchdog: Watchdog,
+    /// What the next start of the watchdog will know.
+    memory: Memory,
     now: Moment,
+    started: Moment,
     summary: Summary,
 }
 
 impl Player {
-    pub(super) fn new(targets: BTreeMap<TargetId, RecordingTarget>, instead: Option<&Thresholds>) -> Self {
-        let watched = targets.iter().map(|(id, target)| (id.clone(), watch(id, target, instead))).collect();
-        let together = instead.map_or(TOGETHER, |thresholds| thresholds.together);
-        let fleet = instead.map_or_else(FleetLimits::default, |thresholds| thresholds.fleet.clone());
-        Self { targets, policy: Policy { targets: watched, together, fleet, paths: Vec::new() }, running: None }
+    pub(super) fn new(head: Head, way: Way, instead: Option<Thresholds>) -> Self {
+        let policy = policy(&head, way, instead.as_ref());
+        Self { targets: head.targets, policy, way, instead, running: None }
     }
 
-    /// Hands in one observation, and tells what the engine announces.
-    pub(super) fn play(&mut self, seen: &Observation<'_>, tell: &mut dyn FnMut(Line)) -> Result<(), Wrong> {
+    /// Hands in one line, and tells what the engine announces.
+    pub(super) fn play(&mut self, line: &str, tell: &mut dyn FnMut(Line)) -> Result<(), Wrong> {
+        let seen = match serde_json::from_str(line)? {
+            Entry::Seen(seen) => seen,
+            Entry::Turned(at, turn) => return self.turn(at, turn, line, tell),
+        };
         let Some((id, target)) = self.targets.get_key_value(&*seen.target) else {
-            return Err(Wrong::UnknownTarget(seen.target.clone().into_owned()));
+            return Err(Wrong::UnknownTarget(seen.target.into_owned()));
         };
         let running = self.running.get_or_insert_with(|| Running::start(&self.policy, seen.at));
+        running.summary.observations = running.summary.observations.saturating_add(1);
         running.advance(seen.at, tell);
-        if let Some(sample) = sample(target, seen) {
+        let route = Route { session: target.session.as_deref(), status_path: target.status_path.as_deref() };
+        if let Some(sample) = seen.sample(&target.dialect, route) {
             running.hand_in(Input::Observed(id.clone(), sample), tell);
+        }
+        Ok(())
+    }
+
+    /// Starts the watchdog anew, or gives it another policy, where the one that made the recording did.
+    fn turn(&mut self, at: Wall, turn: Turn, line: &str, tell: &mut dyn FnMut(Line)) -> Result<(), Wrong> {
+        if let Some(head) = Head::read_again(line, self.instead.as_ref())? {
+            self.policy = policy(&head, self.way, self.instead.as_ref());
+            self.targets = head.targets;
+        }
+        match (&mut self.running, turn) {
+            (None, _) => self.running = Some(Running::start(&self.policy, at)),
+            (Some(running), Turn::Started) => running.restart(&self.policy, at, tell),
+            (Some(running), Turn::Reloaded) => {
+                running.advance(at, tell);
+                running.hand_in(Input::PolicyChanged(self.policy.clone()), tell);
+            }
         }
         Ok(())
     }
@@ -66,7 +102,15 @@ impl Player {
 impl Running {
     fn start(policy: &Policy, wall: Wall) -> Self {
         let now = Moment { uptime: Duration::ZERO, wall };
-        Self { watchdog: Watchdog::restore(policy.clone(), &[], now), now, summary: Summary::default() }
+        let watchdog = Watchdog::restore(policy.clone(), &[], now);
+        Self { watchdog, memory: Memory::default(), now, started: now, summary: Summary::default() }
+    }
+
+    /// Starts the watchdog anew: it knows what it wrote down, and its windows of evidence are empty. Nothing happens while it is gone.
+    fn restart(&mut self, policy: &Policy, at: Wall, tell: &mut dyn FnMut(Line)) {
+        self.now = Moment { uptime: self.now.after(at.since(self.now.wall)).uptime, wall: at };
+        self.watchdog = Watchdog::restore(policy.clone(), self.memory.entries(), self.now);
+        self.carry_out(tell);
     }
 
     /// Lets time pass until an observation; one that lies in the past counts as no time passed.
@@ -82,12 +126,15 @@ impl Running {
             self.hand_in(Input::DeadlinePassed, tell);
         }
         self.now = then;
-        self.summary.span = then.uptime;
-        self.summary.observations = self.summary.observations.saturating_add(1);
+        self.summary.span = then.since(self.started);
     }
 
     fn hand_in(&mut self, input: Input, tell: &mut dyn FnMut(Line)) {
         self.watchdog.handle(self.now, input);
+        self.carry_out(tell);
+    }
+
+    fn carry_out(&mut self, tell: &mut dyn FnMut(Line)) {
         while let Some(output) = self.watchdog.poll_output() {
             match output {
                 Output::Poll(..) | Output::Answer(..) => {}
@@ -96,7 +143,10 @@ impl Running {
                     let end = StepEnd { outcome: StepOutcome::Done, note: None, world: None };
                     self.watchdog.handle(self.now, Input::StepEnded(order.attempt, order.number, end));
                 }
-                Output::Record(seq, _) => self.watchdog.handle(self.now, Input::Recorded(seq)),
+                Output::Record(seq, entry) => {
+                    self.memory.keep(entry);
+                    self.watchdog.handle(self.now, Input::Recorded(seq));
+                }
                 Output::Announce(event) => self.announce(event, tell),
             }
         }
@@ -149,53 +199,53 @@ fn bump(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-/// Says how a target is watched in a replay: nobody is asked, because what came of asking stands in the recording, and everything
-/// may be done that has a hook. A target that no configuration gives a hook has one for everything.
-fn watch(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) -> Watch {
-    let configured = instead.and_then(|thresholds| thresholds.targets.get(id)).cloned().unwrap_or_default();
-    let assumed = |remedy| {
-        let destroys = configured.destroys(remedy);
-        (remedy, Arc::new(Plan::single(destroys, Resume::Never, ASSUMED_TAKES)))
+fn policy(head: &Head, way: Way, instead: Option<&Thresholds>) -> Policy {
+    let watch = |(id, target): (&TargetId, &RecordingTarget)| {
+        let mode = target.mode.or(head.all.mode).filter(|_| way == Way::Recorded);
+        let watch = match mode {
+            Some(mode) => recorded(id, target, mode),
+            None => assumed(id, target, instead),
+        };
+        (id.clone(), watch)
     };
+    Policy {
+        targets: head.targets.iter().map(watch).collect(),
+        together: instead.map_or(head.all.together, |thresholds| thresholds.together),
+        fleet: instead.map_or_else(|| head.all.fleet.clone(), |thresholds| thresholds.fleet.clone()),
+        // What was seen of network paths is not in a recording.
+        paths: Vec::new(),
+    }
+}
+
+/// Says how a target is watched where the recording says what was allowed.
+fn recorded(id: &TargetId, target: &RecordingTarget, mode: Mode) -> Watch {
+    let watch = Watch { mode, restart_keeps_session: target.restart_keeps_session, ..unasked(target) };
+    let plans = target.remedies.iter().map(|remedy| (*remedy, plan(&watch, *remedy))).collect();
+    let group = target.group.as_deref().unwrap_or(id.as_str()).into();
+    Watch { plans, group, ..watch }
+}
+
+/// Says how a target is watched where everything may be done that has a hook. A target that no configuration gives a hook has one
+/// for everything.
+fn assumed(id: &TargetId, target: &RecordingTarget, instead: Option<&Thresholds>) -> Watch {
+    let configured = instead.and_then(|thresholds| thresholds.targets.get(id)).cloned().unwrap_or_default();
     let plans = if configured.plans.is_empty() {
-        [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(assumed).into()
+        [Remedy::Reconnect, Remedy::Restart, Remedy::Reset].map(|remedy| (remedy, plan(&configured, remedy))).into()
     } else {
         configured.plans.clone()
     };
-    Watch {
-        whose: Arc::from(""),
-        limits: Arc::new(target.limits.clone()),
-        has_deep: false,
-        has_qr: false,
-        has_status: false,
-        mode: Mode::Act,
-        plans,
-        group: if configured.group.is_empty() { Arc::from(id.as_str()) } else { Arc::clone(&configured.group) },
-        restart_keeps_session: configured.restart_keeps_session,
-        // What was seen of network paths is not in a recording.
-        paths: Arc::default(),
-        memory: configured.memory,
-    }
+    let group = if configured.group.is_empty() { Arc::from(id.as_str()) } else { Arc::clone(&configured.group) };
+    let restart_keeps_session = configured.restart_keeps_session;
+    let memory = configured.memory;
+    Watch { mode: Mode::Act, plans, group, restart_keeps_session, memory, ..unasked(target) }
 }
 
-/// Turns an observation into what the daemon's sources would have handed in; none where it means nothing to the dialect.
-fn sample(target: &RecordingTarget, seen: &Observation<'_>) -> Option<Sample> {
-    let read = |ask, call: &Call<'_>| {
-        let route = Route { session: target.session.as_deref(), status_path: target.status_path.as_deref() };
-        target.dialect.read(ask, route, seen.at, call.latency, call.heard())
-    };
-    match &seen.seen {
-        Seen::Asked(ask, call) => Some(read(*ask, call)),
-        Seen::Pushed(call) => pushed(&read(Ask::Status, call)),
-        Seen::Memory(memory) => Some(Sample::Memory(*memory)),
-        Seen::Log(line) => target.dialect.read_log(line).map(Sample::Signal),
-        Seen::Activity(messages) => Some(Sample::Activity(*messages)),
-        Seen::Alert(alert) => Some(Sample::Alert(alert.clone())),
-        Seen::Runtime(fact) => Some(Sample::Runtime(fact.clone())),
-    }
+/// Nobody is asked: what came of asking stands in the recording.
+fn unasked(target: &RecordingTarget) -> Watch {
+    let limits = Arc::new(target.limits.clone());
+    Watch { limits, has_deep: false, has_qr: false, has_status: false, ..Watch::default() }
 }
 
-/// Returns a pushed status as such. What was pushed and not understood proves nothing: nobody waited for it.
-fn pushed(read: &Sample) -> Option<Sample> {
-    read.answer().cloned().map(Sample::Pushed)
+fn plan(watch: &Watch, remedy: Remedy) -> Arc<Plan> {
+    Arc::new(Plan::single(watch.destroys(remedy), Resume::Never, ASSUMED_TAKES))
 }

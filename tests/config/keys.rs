@@ -5,10 +5,11 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 36] = [
+const SECTIONS: [&str; 37] = [
     "",
     "server",
     "store",
+    "recorder",
     "fleet",
     "policy",
     "policy.quiet_hours",

@@ -25,6 +25,7 @@ mod doubles;
 mod flood;
 mod full_disk;
 mod gateway;
+mod recorder;
 mod reset_all_users;
 mod scenes;
 mod wipe;

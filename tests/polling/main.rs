@@ -49,6 +49,7 @@ fn target(dialect: &str, url: &str) -> Target {
     Target {
         id: id(dialect),
         dialect: Dialect::builtin(dialect).unwrap(),
+        dialect_at: dialect.to_owned(),
         url: url.to_owned(),
         session: None,
         status_path: None,

@@ -116,6 +116,7 @@ fn targets(hook: Hook) -> BTreeMap<TargetId, Arc<Target>> {
     let target = Target {
         id: shop(),
         dialect: Dialect::builtin("whatsapp-service").unwrap(),
+        dialect_at: "whatsapp-service".to_owned(),
         url: "http://127.0.0.1:1".to_owned(),
         session: None,
         status_path: None,

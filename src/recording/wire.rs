@@ -1,4 +1,4 @@
-//! The written form of a recording: one header, then one observation a line, read without copying what it quotes.
+//! The written form of a recording, read: one header, then one observation a line, without copying what it quotes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,40 +9,63 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::dialect::{Heard, Pace};
+use crate::dialect::{Dialect, Heard, Pace, Route};
 use crate::engine::moment::Wall;
-use crate::engine::sample::{Alert, Failure, Memory, Runtime, Word};
+use crate::engine::sample::{Alert, Failure, Memory, Reply, Runtime, Sample, Word};
 use crate::engine::watchdog::Ask;
 
-/// The keys of one target in the header; `config` knows their meaning.
-pub(super) type TargetKeys = serde_json::Map<String, serde_json::Value>;
+/// Keys of the header, or of one target in it; `config` knows their meaning.
+pub(crate) type Keys = serde_json::Map<String, serde_json::Value>;
 
 /// The first half of the header: tells whether anything else of it can be understood.
 #[derive(Debug, Deserialize)]
-pub(super) struct Version {
-    pub(super) recording: u64,
+pub(crate) struct Version {
+    pub(crate) recording: u64,
 }
 
-/// The second half of the header.
+/// The second half of the header. A line that tells that the watchdog started, or read its configuration anew, may hold one too.
 #[derive(Debug, Deserialize)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The targets, by name.
-    pub(super) targets: BTreeMap<String, TargetKeys>,
+    pub(crate) targets: BTreeMap<String, Keys>,
+    /// What is said of all of them.
+    #[serde(flatten)]
+    pub(crate) all: Keys,
 }
 
 /// Every other line.
 #[derive(Debug)]
-pub(super) struct Observation<'a> {
-    pub(super) at: Wall,
-    pub(super) target: Cow<'a, str>,
-    pub(super) seen: Seen<'a>,
+pub(crate) enum Entry<'a> {
+    /// Something was seen.
+    Seen(Observation<'a>),
+    /// The watchdog itself changed. What it watches from then on may stand on the same line, as in a header.
+    Turned(Wall, Turn),
+}
+
+/// What changed about the watchdog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It started: it knows what its ledger holds, and begins to look anew.
+    Started,
+    /// It read its configuration anew.
+    Reloaded,
+}
+
+/// One observation.
+#[derive(Debug)]
+pub(crate) struct Observation<'a> {
+    pub(crate) at: Wall,
+    pub(crate) target: Cow<'a, str>,
+    pub(crate) seen: Seen<'a>,
 }
 
 /// What was observed.
 #[derive(Debug)]
-pub(super) enum Seen<'a> {
+pub(crate) enum Seen<'a> {
     /// An endpoint was asked.
     Asked(Ask, Call<'a>),
+    /// It could not be asked, by the watchdog's own fault.
+    Unasked(Word),
     /// The gateway pushed its status.
     Pushed(Call<'a>),
     Memory(Memory),
@@ -54,9 +77,11 @@ pub(super) enum Seen<'a> {
 
 /// One HTTP call and what came of it.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) latency: Duration,
+pub(crate) struct Call<'a> {
+    pub(crate) latency: Duration,
     outcome: Outcome<'a>,
+    /// What came of asking somebody else whether that can be true.
+    checked: Option<Outcome<'a>>,
 }
 
 #[derive(Debug)]
@@ -65,12 +90,43 @@ enum Outcome<'a> {
     Failed(Failure),
 }
 
+impl Observation<'_> {
+    /// Returns what the daemon's sources would have handed in; none where it means nothing to the dialect.
+    pub(crate) fn sample(&self, dialect: &Dialect, route: Route<'_>) -> Option<Sample> {
+        let read = |ask, call: &Call<'_>| dialect.read(ask, route, self.at, call.latency, call.heard());
+        match &self.seen {
+            Seen::Asked(ask, call) => Some(call.settled(read(*ask, call), dialect, route, self.at)),
+            Seen::Unasked(why) => Some(Sample::Poll { reply: Reply::Unasked(why.clone()), latency: Duration::ZERO }),
+            // What was pushed and not understood proves nothing: nobody waited for it.
+            Seen::Pushed(call) => read(Ask::Status, call).answer().cloned().map(Sample::Pushed),
+            Seen::Memory(memory) => Some(Sample::Memory(*memory)),
+            Seen::Log(line) => dialect.read_log(line).map(Sample::Signal),
+            Seen::Activity(messages) => Some(Sample::Activity(*messages)),
+            Seen::Alert(alert) => Some(Sample::Alert(alert.clone())),
+            Seen::Runtime(fact) => Some(Sample::Runtime(fact.clone())),
+        }
+    }
+}
+
 impl Call<'_> {
     /// Returns what a dialect reads.
-    pub(super) fn heard(&self) -> Heard<'_> {
-        match &self.outcome {
-            Outcome::Failed(failure) => Heard::Failed(*failure),
-            Outcome::Reply { status, headers, body } => Heard::Reply {
+    pub(crate) fn heard(&self) -> Heard<'_> {
+        self.outcome.heard()
+    }
+
+    /// Returns what a sample means beside what else was asked.
+    fn settled(&self, sample: Sample, dialect: &Dialect, route: Route<'_>, at: Wall) -> Sample {
+        let (Sample::Poll { reply, latency }, Some(checked)) = (&sample, &self.checked) else { return sample };
+        let Some(doubt) = dialect.doubt(route, reply, self.heard()) else { return sample };
+        Sample::Poll { reply: doubt.settle(reply.clone(), at, checked.heard()), latency: *latency }
+    }
+}
+
+impl Outcome<'_> {
+    fn heard(&self) -> Heard<'_> {
+        match self {
+            Self::Failed(failure) => Heard::Failed(*failure),
+            Self::Reply { status, headers, body } => Heard::Reply {
                 status: *status,
                 pace: Pace {
                     retry_after: headers.retry_after.as_deref(),
@@ -97,6 +153,13 @@ enum Key {
     Activity,
     Runtime,
     Alert,
+    Started,
+    Reloaded,
+    // What such a line says of the watchdog is read apart.
+    Mode,
+    Together,
+    Fleet,
+    Targets,
 }
 
 /// A text, borrowed from the line unless it holds escapes.
@@ -106,7 +169,10 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawCall<'a> {
+    #[serde(borrow)]
     error: Option<Text<'a>>,
+    #[serde(borrow)]
+    unasked: Option<Text<'a>>,
     status: Option<u16>,
     #[serde(borrow, default)]
     headers: Headers<'a>,
@@ -115,6 +181,8 @@ struct RawCall<'a> {
     body: Option<&'a RawValue>,
     #[serde(default)]
     latency_ms: u64,
+    #[serde(borrow)]
+    checked: Option<Box<RawCall<'a>>>,
 }
 
 /// The headers that say when to come back; a recording may hold others.
@@ -166,23 +234,23 @@ struct Yes;
 /// How many messages passed: `true` for one, or an object with `count`.
 struct Passed(u32);
 
-impl<'de> Deserialize<'de> for Observation<'de> {
+impl<'de> Deserialize<'de> for Entry<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObservationVisitor)
+        deserializer.deserialize_map(EntryVisitor)
     }
 }
 
-struct ObservationVisitor;
+struct EntryVisitor;
 
-impl<'de> Visitor<'de> for ObservationVisitor {
-    type Value = Observation<'de>;
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Entry<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an observation: at, target and what was seen")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut at, mut target, mut seen) = (None, None, None);
+        let (mut at, mut target, mut seen, mut turned) = (None, None, None, None);
         while let Some(key) = map.next_key()? {
             let kind = match key {
                 Key::At => {
@@ -195,7 +263,16 @@ impl<'de> Visitor<'de> for ObservationVisitor {
                     target = Some(text);
                     continue;
                 }
-                Key::Poll => Seen::Asked(Ask::Status, call(map.next_value()?)?),
+                Key::Started | Key::Reloaded => {
+                    let Yes = map.next_value()?;
+                    turned = Some(if matches!(key, Key::Started) { Turn::Started } else { Turn::Reloaded });
+                    continue;
+                }
+                Key::Mode | Key::Together | Key::Fleet | Key::Targets => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Key::Poll => poll(map.next_value()?)?,
                 Key::Deep => Seen::Asked(Ask::Deep, call(map.next_value()?)?),
                 Key::Qr => Seen::Asked(Ask::Qr, call(map.next_value()?)?),
                 Key::Push => Seen::Pushed(call(map.next_value()?)?),
@@ -215,12 +292,16 @@ impl<'de> Visitor<'de> for ObservationVisitor {
                 return Err(A::Error::custom("a line holds one observation, and this one holds two"));
             }
         }
-        Ok(Observation {
-            at: at.ok_or_else(|| A::Error::missing_field("at"))?,
+        let at = at.ok_or_else(|| A::Error::missing_field("at"))?;
+        if let Some(turn) = turned {
+            return Ok(Entry::Turned(at, turn));
+        }
+        Ok(Entry::Seen(Observation {
+            at,
             target: target.ok_or_else(|| A::Error::missing_field("target"))?,
             seen: seen
                 .ok_or_else(|| A::Error::custom("nothing was observed: no poll, deep, qr, push, memory, log, …"))?,
-        })
+        }))
     }
 }
 
@@ -285,7 +366,19 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+fn poll<E: serde::de::Error>(raw: RawCall<'_>) -> Result<Seen<'_>, E> {
+    if let (None, None, Some(Text(why))) = (raw.status, &raw.error, &raw.unasked) {
+        return Ok(Seen::Unasked(Word::new(why)));
+    }
+    call(raw).map(|call| Seen::Asked(Ask::Status, call))
+}
+
 fn call<E: serde::de::Error>(raw: RawCall<'_>) -> Result<Call<'_>, E> {
+    if raw.unasked.is_some() {
+        return Err(E::custom("only a poll can be unasked, and then nothing came of it"));
+    }
+    let latency = Duration::from_millis(raw.latency_ms);
+    let checked = raw.checked.map(|checked| call(*checked)).transpose()?.map(|call| call.outcome);
     let outcome = match (raw.status, raw.error) {
         (Some(status), None) => {
             Outcome::Reply { status, headers: raw.headers, body: body(raw.body).map_err(E::custom)? }
@@ -294,7 +387,7 @@ fn call<E: serde::de::Error>(raw: RawCall<'_>) -> Result<Call<'_>, E> {
         (None, None) => return Err(E::custom("a call has a status or an error, and this one has none")),
         (Some(_), Some(_)) => return Err(E::custom("a call has a status or an error, and this one has both")),
     };
-    Ok(Call { latency: Duration::from_millis(raw.latency_ms), outcome })
+    Ok(Call { latency, outcome, checked })
 }
 
 /// Returns a body as it came: a JSON string holds the text itself (a proxy's page), any other value is its own text.
@@ -307,7 +400,7 @@ fn body(raw: Option<&RawValue>) -> Result<Cow<'_, str>, serde_json::Error> {
 }
 
 /// The failures that a recording may name; the others are written as the HTTP status that they are.
-const FAILURES: &[&str] = &["timeout", "connection_refused", "reset", "dns", "tls", "not_json", "too_large"];
+pub(super) const FAILURES: &[&str] = &["timeout", "connection_refused", "reset", "dns", "tls", "not_json", "too_large"];
 
 fn failure(word: &str) -> Option<Failure> {
     Failure::ALL.into_iter().find(|failure| FAILURES.contains(&word) && failure.as_str() == word)
@@ -368,6 +461,7 @@ mod tests {
                 r#""memory":{"used_bytes":5,"limit_bytes":9}"#,
                 "Memory(Memory { used_bytes: 5, limit_bytes: Some(9), oom_kills: None })",
             ),
+            (r#""poll":{"unasked":"no token"}"#, r#"Unasked(Word("no token"))"#),
             (r#""log":"State: \"CONFLICT\"""#, r#"Log("State: \"CONFLICT\"")"#),
             (r#""activity":true"#, "Activity(1)"),
             (r#""activity":{}"#, "Activity(1)"),
@@ -394,6 +488,8 @@ mod tests {
             (r#""pol":{"status":200}"#, "unknown field `pol`, expected one of `at`, `target`, `poll`"),
             (r#""poll":{"status":200,"error":"dns"}"#, "this one has both"),
             (r#""poll":{}"#, "this one has none"),
+            (r#""qr":{"unasked":"no token"}"#, "only a poll can be unasked"),
+            (r#""poll":{"status":200,"unasked":"no token"}"#, "only a poll can be unasked"),
             (r#""poll":{"error":"gremlins"}"#, "unknown variant `gremlins`"),
             (r#""poll":{"error":"server_error"}"#, "unknown variant `server_error`"),
             (r#""poll":{"status":70000}"#, "invalid value: integer `70000`"),
@@ -416,7 +512,22 @@ mod tests {
     }
 
     fn read(line: &str) -> Result<Observation<'_>, serde_json::Error> {
-        serde_json::from_slice(line.as_bytes())
+        match serde_json::from_slice(line.as_bytes())? {
+            Entry::Seen(seen) => Ok(seen),
+            Entry::Turned(..) => panic!("no observation"),
+        }
+    }
+
+    #[test]
+    fn a_line_may_tell_of_the_watchdog_itself() {
+        let line =
+            r#"{"at":"2026-02-04T09:00:00.000Z","started":true,"mode":"act","targets":{"shop":{"dialect":"waha"}}}"#;
+        let Entry::Turned(at, Turn::Started) = serde_json::from_str(line).unwrap() else { panic!("no start") };
+        assert_eq!(at.clock(), "09:00:00");
+        let header: Header = serde_json::from_str(line).unwrap();
+        assert_eq!((header.targets.len(), header.all["mode"].as_str()), (1, Some("act")));
+        let line = r#"{"at":"2026-02-04T09:00:00.000Z","reloaded":true}"#;
+        assert!(matches!(serde_json::from_str(line).unwrap(), Entry::Turned(_, Turn::Reloaded)));
     }
 
     fn check_body(poll: &str, body: &str) {
