@@ -15,7 +15,9 @@ use crate::engine::pattern::Pattern;
 use crate::engine::policy::Mode;
 use crate::engine::refusal::Refusal;
 use crate::engine::sample::{Memory, SessionState, Word};
-use crate::engine::snapshot::{CareView, Counts, FindingView, FleetView, PauseView, RunView, Snapshot, TargetView};
+use crate::engine::snapshot::{
+    AlertView, CareView, Counts, FindingView, FleetView, PauseView, RunView, Snapshot, TargetView,
+};
 use crate::engine::target::TargetId;
 use crate::engine::verdict::Verdict;
 
@@ -99,6 +101,7 @@ struct Detail<'a> {
     memory: Option<Memory>,
     timeline: &'a [RunView],
     log: &'a [RunView],
+    alerts: &'a [AlertView],
     evidence_since: Wall,
     next_poll: Option<Wall>,
     held_until: Option<Wall>,
@@ -277,6 +280,7 @@ impl<'a> Detail<'a> {
             memory: view.memory,
             timeline: &view.timeline,
             log: &view.log,
+            alerts: &view.alerts,
             evidence_since: view.evidence_since,
             next_poll: view.next_poll,
             held_until: view.held_until,
