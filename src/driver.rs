@@ -206,14 +206,19 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     if tokio::time::timeout(GOODBYE, tracker.wait()).await.is_err() {
         tracing::warn!(tasks = tracker.len(), "left tasks behind that did not end in time");
     }
-    store.close();
+    close(store, &mut answers);
     recorder.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends the ledger's thread, once it has written what it was given.
+fn close(store: Store, answers: &mut mpsc::Receiver<Answer>) {
+    store.close();
     let mut late = std::iter::from_fn(|| answers.try_recv().ok());
     if let Some(error) = late.find_map(|answer| answer.result.err()) {
         tracing::error!(%error, "the last entries of the ledger could not be written");
     }
-    tracing::info!("stopped");
-    Ok(())
 }
 
 /// What waits to be taken in.

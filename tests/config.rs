@@ -24,6 +24,8 @@ mod calls;
 mod docker;
 #[path = "config/hooks.rs"]
 mod hooks;
+#[path = "config/inbound.rs"]
+mod inbound;
 #[path = "config/keys.rs"]
 mod keys;
 #[path = "config/memory.rs"]

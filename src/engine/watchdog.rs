@@ -3,6 +3,7 @@
 mod attend;
 mod carry;
 mod order;
+mod pushed;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,9 +39,6 @@ const UNRECORDED_MAX: usize = 1024;
 const RECORD_AGAIN_EVERY: Duration = Duration::from_secs(10);
 /// Most targets that are watched no more of which it is kept what was done for them; the ledger holds it all.
 const FORMER_MAX: usize = 1024;
-/// What a gateway pushed longer ago than this is no news, whatever came since.
-const PUSHED_WITHIN: Duration = Duration::from_mins(5);
-const SECOND: Duration = Duration::from_secs(1);
 /// The clocks may drift apart this much between two inputs; beyond it the machine was suspended or a clock was set.
 const DRIFT_MAX: Duration = Duration::from_mins(1);
 
@@ -384,15 +382,6 @@ impl Watchdog {
             self.follow_storm(now);
             self.attend(now, id);
         }
-    }
-
-    /// Tells whether what a gateway said of itself at that time is older than what it was heard to say since.
-    #[must_use]
-    pub fn is_outdated(&self, now: Moment, id: &TargetId, at: Wall) -> bool {
-        let newest =
-            self.subjects.get(id).and_then(|subject| subject.timeline().polls.current()).map(|run| run.last.wall);
-        // Its clock may count in whole seconds.
-        PUSHED_WITHIN < now.wall.since(at) || newest.is_some_and(|newest| at.after(SECOND) <= newest)
     }
 
     fn retire(&mut self, id: TargetId, care: Care) {

@@ -16,7 +16,7 @@ use crate::engine::policy::Mode;
 use crate::engine::refusal::Refusal;
 use crate::engine::sample::{Memory, SessionState, Word};
 use crate::engine::snapshot::{
-    CareView, Counts, FindingView, FleetView, PathView, PauseView, RunView, Snapshot, TargetView,
+    AlertView, CareView, Counts, FindingView, FleetView, PathView, PauseView, RunView, Snapshot, TargetView,
 };
 use crate::engine::target::TargetId;
 use crate::engine::verdict::Verdict;
@@ -106,6 +106,7 @@ struct Detail<'a> {
     memory_minimum_bytes: Option<u64>,
     timeline: &'a [RunView],
     log: &'a [RunView],
+    alerts: &'a [AlertView],
     evidence_since: Wall,
     next_poll: Option<Wall>,
     held_until: Option<Wall>,
@@ -288,6 +289,7 @@ impl<'a> Detail<'a> {
             memory_minimum_bytes: view.memory_minimum,
             timeline: &view.timeline,
             log: &view.log,
+            alerts: &view.alerts,
             evidence_since: view.evidence_since,
             next_poll: view.next_poll,
             held_until: view.held_until,

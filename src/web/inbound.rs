@@ -23,16 +23,18 @@ use crate::config::Target;
 use crate::dialect::Route;
 use crate::engine::moment::Wall;
 use crate::engine::sample::{Sample, SessionState};
+use crate::engine::target::TargetId;
 use crate::engine::watchdog::Ask;
 use crate::recording::{Call, Came, News, Raw};
 
 use super::reply::{Answer, json, problem, unavailable};
-use super::{Desk, LOG_LINES_MAX, api, body};
+use super::{Desk, HOOK_BYTES_MAX, LOG_LINES_MAX, api, body};
 
 pub use self::count::{Inflow, Outcome, PushKind};
 pub(super) use self::rate::Rates;
 
-use self::form::Said;
+use self::form::{Form, Passed};
+use self::key::Keys;
 
 /// One piece of pushed news.
 #[derive(Debug)]
@@ -70,59 +72,37 @@ pub(super) async fn take(
         return Err(problem(StatusCode::FORBIDDEN, "nothing may be pushed about this target", hint));
     };
     let keys = key::read(desk, &inbound.secret, inbound.previous.as_ref()).await;
-    let keys = keys.ok_or_else(|| unreadable(desk, kind))?;
-    let sent = key::sent(kind, headers).ok_or_else(|| refused(desk, kind, name))?;
-    // A body is read of whoever holds the secret; where it signs the body, that must come first.
-    if !sent.signs() && !keys.open(&sent, &[]) {
-        return Err(refused(desk, kind, name));
-    }
-    let text = body::read(body, super::HOOK_BYTES_MAX, kind.needs()).await.inspect_err(|_| {
-        desk.state.inflow.count(kind, Outcome::NotUnderstood);
-    })?;
-    if sent.signs() && !keys.open(&sent, &text) {
-        return Err(refused(desk, kind, name));
-    }
-    let rate = |wanted: usize| {
-        let granted = desk.rates.take(&target.id, desk.now(), inbound.rate_max, wanted);
-        (0..wanted.saturating_sub(granted)).for_each(|_| desk.state.inflow.count(kind, Outcome::TooMany));
-        if granted == 0 { Err(too_many()) } else { Ok(granted) }
-    };
-    let found = match kind {
-        PushKind::Log => {
-            let lines = lines(headers, &text).ok_or_else(|| malformed(desk, kind))?;
-            let surplus = lines.len().saturating_sub(LOG_LINES_MAX);
-            (0..surplus).for_each(|_| desk.state.inflow.count(kind, Outcome::TooMany));
-            let mut signals = signals(&target, &lines);
-            signals.truncate(rate(signals.len().max(1))?);
-            signals
-        }
-        PushKind::Activity => {
-            rate(1)?;
-            let passed = form::activity(&text).ok_or_else(|| malformed(desk, kind))?;
-            if passed.at.is_some_and(|at| ACTIVITY_WITHIN < desk.now().since(at)) {
-                desk.state.inflow.count(kind, Outcome::Outdated);
-                return Ok(json(StatusCode::ACCEPTED, &Taken { taken: 0, hint: Some(LATE) }));
-            }
-            vec![(Sample::Activity(passed.count), Raw::Activity(passed.count), None)]
-        }
+    let text = open(desk, kind, name, keys, headers, body).await?;
+    let read = match kind {
+        PushKind::Log => log(desk, &target, headers, &text),
+        PushKind::Activity => form::activity(&text).map_or(Read::Malformed, |passed| activity(desk, &passed)),
         PushKind::Wasender | PushKind::Waha | PushKind::Evolution | PushKind::Plain => {
-            rate(1)?;
-            let said = form::status(kind, &target, text).ok_or_else(|| malformed(desk, kind))?;
-            match said.and_then(|said| understood(&target, desk.now(), said)) {
-                Some(found) => vec![found],
-                None => {
-                    desk.state.inflow.count(kind, Outcome::NotUnderstood);
-                    Vec::new()
-                }
-            }
+            form::status(kind, &target, text).map_or(Read::Malformed, |said| understood(&target, desk.now(), said))
         }
-        PushKind::Alertmanager => Vec::new(),
+        PushKind::Alertmanager => Read::Malformed,
     };
-    let pushes = found.into_iter().map(|(sample, raw, at)| {
+    let granted = desk.rates.take(&target.id, desk.now(), inbound.rate_max, read.weight());
+    count(desk, kind, Outcome::TooMany, read.weight().saturating_sub(granted));
+    if granted == 0 {
+        return Err(too_many());
+    }
+    let found = match read {
+        Read::News(found) => found,
+        Read::Late => {
+            count(desk, kind, Outcome::Outdated, 1);
+            return Ok(json(StatusCode::ACCEPTED, &Taken { taken: 0, hint: Some(LATE) }));
+        }
+        Read::Nothing => {
+            count(desk, kind, Outcome::NotUnderstood, 1);
+            Vec::new()
+        }
+        Read::Malformed => return Err(malformed(desk, kind)),
+    };
+    let pushes = found.into_iter().take(granted).map(|(sample, raw, at)| {
         let news = News { target: target.id.clone(), sample, raw };
         Push { kind, news, at }
     });
-    hand_on(desk, pushes.collect())
+    Ok(hand_on(desk, pushes.collect()))
 }
 
 /// Takes in alerts.
@@ -132,14 +112,10 @@ pub(super) async fn alerts(desk: &Desk, headers: &HeaderMap, body: Incoming) -> 
         let hint = "name a token with token_file in the section alertmanager of the configuration";
         return Err(problem(StatusCode::FORBIDDEN, "alerts are not taken here", hint));
     };
-    let keys = key::read(desk, &settings.token, None).await.ok_or_else(|| unreadable(desk, kind))?;
-    let sent = key::sent(kind, headers).filter(|sent| keys.open(sent, &[]));
-    sent.ok_or_else(|| refused(desk, kind, ""))?;
-    let text = body::read(body, super::HOOK_BYTES_MAX, kind.needs()).await.inspect_err(|_| {
-        desk.state.inflow.count(kind, Outcome::NotUnderstood);
-    })?;
-    if desk.rates.take(&crate::engine::target::TargetId::all(), desk.now(), alert::LETTERS_MAX, 1) == 0 {
-        desk.state.inflow.count(kind, Outcome::TooMany);
+    let keys = key::read(desk, &settings.token, None).await;
+    let text = open(desk, kind, "", keys, headers, body).await?;
+    if desk.rates.take(&TargetId::all(), desk.now(), alert::LETTERS_MAX, 1) == 0 {
+        count(desk, kind, Outcome::TooMany, 1);
         return Err(too_many());
     }
     let read = alert::read(&text, &settings.label).ok_or_else(|| malformed(desk, kind))?;
@@ -148,13 +124,36 @@ pub(super) async fn alerts(desk: &Desk, headers: &HeaderMap, body: Incoming) -> 
     for (name, alert) in read {
         let known = name.and_then(|name| targets.get(name.as_str()));
         let Some(target) = known else {
-            desk.state.inflow.count(kind, Outcome::NotUnderstood);
+            count(desk, kind, Outcome::NotUnderstood, 1);
             continue;
         };
         let news = News { target: target.id.clone(), sample: Sample::Alert(alert.clone()), raw: Raw::Alert(alert) };
         pushes.push(Push { kind, news, at: None });
     }
-    hand_on(desk, pushes)
+    Ok(hand_on(desk, pushes))
+}
+
+/// Reads the body of whoever shows that he knows the secret.
+async fn open(
+    desk: &Desk,
+    kind: PushKind,
+    name: &str,
+    keys: Option<Keys>,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Bytes, Answer> {
+    let keys = keys.ok_or_else(|| unreadable(desk, kind))?;
+    let sent = key::sent(kind, headers).ok_or_else(|| refused(desk, kind, name))?;
+    // Where the secret signs the body, that must come first.
+    if !sent.signs() && !keys.open(&sent, &[]) {
+        return Err(refused(desk, kind, name));
+    }
+    let text = body::read(body, HOOK_BYTES_MAX, kind.needs()).await;
+    let text = text.inspect_err(|_| count(desk, kind, Outcome::NotUnderstood, 1))?;
+    if sent.signs() && !keys.open(&sent, &text) {
+        return Err(refused(desk, kind, name));
+    }
+    Ok(text)
 }
 
 /// A message that passed longer ago than this is no news.
@@ -162,14 +161,57 @@ const ACTIVITY_WITHIN: Duration = Duration::from_mins(5);
 
 type Found = (Sample, Raw, Option<Wall>);
 
+/// What a push says.
+enum Read {
+    News(Vec<Found>),
+    /// It is too old.
+    Late,
+    /// It is about something else, or nobody knows what it means.
+    Nothing,
+    /// It has not the form that it should have.
+    Malformed,
+}
+
+impl Read {
+    /// How much of the rate it takes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::News(found) => found.len().max(1),
+            Self::Late | Self::Nothing | Self::Malformed => 1,
+        }
+    }
+}
+
 /// Reads a status as the target's dialect reads an answer. What it does not know proves nothing.
-fn understood(target: &Target, now: Wall, said: Said) -> Option<Found> {
+fn understood(target: &Target, now: Wall, said: Form) -> Read {
+    let Form::Said { body, at } = said else { return Read::Nothing };
     let route = Route { session: target.session.as_deref(), status_path: target.status_path.as_deref() };
-    let came = Came::Reply { status: 200, retry_after: None, rate_limit_reset: None, body: said.body };
+    let came = Came::Reply { status: 200, retry_after: None, rate_limit_reset: None, body };
     let read = target.dialect.read(Ask::Status, route, now, Duration::ZERO, came.heard());
-    let answer = read.answer().filter(|answer| answer.state != SessionState::Unknown)?.clone();
+    let Some(answer) = read.answer().filter(|answer| answer.state != SessionState::Unknown).cloned() else {
+        return Read::Nothing;
+    };
     let call = Call { latency: Duration::ZERO, came, checked: None };
-    Some((Sample::Pushed(answer), Raw::Pushed(call), said.at))
+    Read::News(vec![(Sample::Pushed(answer), Raw::Pushed(call), at)])
+}
+
+fn activity(desk: &Desk, passed: &Passed) -> Read {
+    if passed.at.is_some_and(|at| ACTIVITY_WITHIN < desk.now().since(at)) {
+        return Read::Late;
+    }
+    Read::News(vec![(Sample::Activity(passed.count), Raw::Activity(passed.count), None)])
+}
+
+/// Reads what the lines of a log mean that mean something.
+fn log(desk: &Desk, target: &Target, headers: &HeaderMap, text: &Bytes) -> Read {
+    let Some(lines) = lines(headers, text) else { return Read::Malformed };
+    count(desk, PushKind::Log, Outcome::TooMany, lines.len().saturating_sub(LOG_LINES_MAX));
+    let signal = |line: &String| {
+        let signal = target.dialect.read_log(line)?;
+        let raw = Raw::Log(signal.line.as_str().to_owned());
+        Some((Sample::Signal(signal), raw, None))
+    };
+    Read::News(lines.iter().take(LOG_LINES_MAX).filter_map(signal).collect())
 }
 
 /// Returns the lines of a log; none where they are not understood.
@@ -181,45 +223,37 @@ fn lines(headers: &HeaderMap, text: &Bytes) -> Option<Vec<String>> {
     Some(String::from_utf8_lossy(text).lines().map(str::to_owned).collect())
 }
 
-/// Returns what the lines mean that mean something.
-fn signals(target: &Target, lines: &[String]) -> Vec<Found> {
-    let signal = |line: &String| {
-        let signal = target.dialect.read_log(line)?;
-        let raw = Raw::Log(signal.line.as_str().to_owned());
-        Some((Sample::Signal(signal), raw, None))
-    };
-    lines.iter().take(LOG_LINES_MAX).filter_map(signal).collect()
-}
-
 /// Hands news to the driver, or says that there is no room for all of them.
-fn hand_on(desk: &Desk, pushes: Vec<Push>) -> Result<Answer, Answer> {
-    let (count, mut lost) = (pushes.len(), 0_usize);
+fn hand_on(desk: &Desk, pushes: Vec<Push>) -> Answer {
+    let (taken, mut lost) = (pushes.len(), 0_usize);
     for push in pushes {
         let kind = push.kind;
         match desk.state.pushes.try_send(push) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                desk.state.inflow.count(kind, Outcome::QueueFull);
+                count(desk, kind, Outcome::QueueFull, 1);
                 lost = lost.saturating_add(1);
             }
             Err(TrySendError::Closed(_)) => {
-                return Err(unavailable("the watchdog is stopping", "send it again when it runs"));
+                return unavailable("the watchdog is stopping", "send it again when it runs");
             }
         }
     }
     if 0 < lost {
-        return Err(unavailable(
-            "too much news waits already",
-            "send it again in a moment, or leave it: polling goes on",
-        ));
+        let hint = "send it again in a moment, or leave it: polling goes on";
+        return unavailable("too much news waits already", hint);
     }
-    let hint = (count == 0).then_some(NOT_KNOWN);
-    Ok(json(StatusCode::ACCEPTED, &Taken { taken: count, hint }))
+    let hint = (taken == 0).then_some(NOT_KNOWN);
+    json(StatusCode::ACCEPTED, &Taken { taken, hint })
+}
+
+fn count(desk: &Desk, kind: PushKind, outcome: Outcome, times: usize) {
+    (0..times).for_each(|_| desk.state.inflow.count(kind, outcome));
 }
 
 /// Says no more than that: whoever guesses shall learn nothing.
 fn refused(desk: &Desk, kind: PushKind, name: &str) -> Answer {
-    desk.state.inflow.count(kind, Outcome::Refused);
+    count(desk, kind, Outcome::Refused, 1);
     if desk.pushers.lets_pass(desk.now()) {
         tracing::warn!(kind = kind.as_str(), target = name, "a push was not taken: it does not show the secret");
     }
@@ -227,12 +261,12 @@ fn refused(desk: &Desk, kind: PushKind, name: &str) -> Answer {
 }
 
 fn unreadable(desk: &Desk, kind: PushKind) -> Answer {
-    desk.state.inflow.count(kind, Outcome::Refused);
+    count(desk, kind, Outcome::Refused, 1);
     unavailable("the secret cannot be read, so nothing is taken", "see the watchdog's log for the cause")
 }
 
 fn malformed(desk: &Desk, kind: PushKind) -> Answer {
-    desk.state.inflow.count(kind, Outcome::NotUnderstood);
+    count(desk, kind, Outcome::NotUnderstood, 1);
     problem(StatusCode::BAD_REQUEST, "the body is not understood", kind.needs())
 }
 

@@ -53,10 +53,8 @@ impl Gateway {
         let mut head = [0; 2048];
         let read = stream.read(&mut head).unwrap_or(0);
         let is_waha = head[..read].starts_with(b"GET /api/sessions");
-        let body = match is_waha {
-            true => r#"{"name":"default","status":"WORKING"}"#,
-            false => r#"{"connected":true,"hasQR":false}"#,
-        };
+        let body =
+            if is_waha { r#"{"name":"default","status":"WORKING"}"# } else { r#"{"connected":true,"hasQR":false}"# };
         if is_waha || head[..read].starts_with(b"GET /status") {
             self.asked.lock().expect("nobody panics with it").push((is_waha, Instant::now()));
         }
@@ -140,7 +138,7 @@ fn a_flood_of_pushes_disturbs_no_poll_and_lets_nobody_in() {
     }
     for (gap, polls) in gaps {
         assert!(gap < POLL_EVERY + LATE_MAX, "a poll came only after {gap:?}");
-        assert!(took.as_secs() / 2 <= polls as u64, "{polls} polls in {took:?}");
+        assert!(took.as_secs() / 2 <= u64::try_from(polls).expect("few"), "{polls} polls in {took:?}");
     }
     assert!(after < before + GROWTH_MAX_KIB, "memory grew from {before} to {after} KiB");
     assert_eq!(daemon.stop().0, Some(0));
@@ -230,7 +228,7 @@ fn request(turn: u32, number: u32) -> (String, bool) {
 fn signature(key: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha512>::new_from_slice(key.as_bytes()).expect("a key of any length");
     mac.update(body.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize().into_bytes().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Sends a request on a connection that stays open, and returns the status of its answer.

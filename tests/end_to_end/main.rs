@@ -22,9 +22,15 @@ mod doctor;
     reason = "the hooks' own tests need more of it; a test's helper that fails fails its test"
 )]
 mod doubles;
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "small numbers of a test that tells what it measured"
+)]
 mod flood;
 mod full_disk;
 mod gateway;
+mod pushes;
 mod recorder;
 mod reset_all_users;
 mod scenes;

@@ -126,7 +126,7 @@ fn wrong(pushed: &Pushed) -> Vec<(&'static str, RequestBuilder)> {
     let mut requests = Vec::new();
     for (kind, path, body) in paths {
         requests.push((kind, pushed.to(path, body)));
-        for given in ["guessed-s3cret", &SECRET[1..], &format!("{SECRET}x")] {
+        for given in ["guessed-s3cret", SECRET.trim_start_matches('s'), &format!("{SECRET}x")] {
             let request = pushed.to(path, body).header("x-webhook-signature", given).header("apikey", given);
             requests.push((kind, request.bearer_auth(given).header("x-webhook-hmac", hmac(given, body))));
         }
@@ -188,7 +188,7 @@ async fn nobody_else_does() {
     pushed.none();
     let refused: u64 =
         pushed.server.inflow.counts().iter().filter(|((_, why), _)| *why == "refused").map(|(_, n)| n).sum();
-    assert_eq!(refused, count as u64);
+    assert_eq!(usize::try_from(refused), Ok(count));
     hints.dedup();
     assert_eq!(hints.len(), 7, "what was wrong is not told: {hints:#?}");
 }
@@ -370,18 +370,15 @@ async fn lines_of_a_log_are_read_up_to_a_limit_and_at_a_rate() {
     let body = "status_change connected\nGET /health 200\nstatus_change expired\n".to_owned();
     assert_eq!(send(log(&pushed, "shop", body)).await.json()["taken"], 2);
     let states: Vec<_> = std::iter::from_fn(|| pushed.server.pushes.try_recv().ok())
-        .map(|push| match push.news.sample {
-            Sample::Signal(signal) => signal.state,
-            other => panic!("{other:?} is no signal"),
-        })
+        .filter_map(|push| if let Sample::Signal(signal) = push.news.sample { Some(signal.state) } else { None })
         .collect();
     assert_eq!(states, [SessionState::Connected, SessionState::Expired]);
     let json = r#"{"lines":["status_change connected","nothing"]}"#.to_owned();
     let request = log(&pushed, "shop", json).header("content-type", "application/json; charset=utf-8");
     taken(&mut pushed, request).await;
     // Beyond the limit of lines nothing is read, beyond the rate nothing is taken.
-    let long = "x\n".repeat(LOG_LINES_MAX) + "status_change connected\n";
-    assert_eq!(send(log(&pushed, "shop", long)).await.json()["taken"], 0);
+    let endless = "x\n".repeat(LOG_LINES_MAX) + "status_change connected\n";
+    assert_eq!(send(log(&pushed, "shop", endless)).await.json()["taken"], 0);
     assert_eq!(pushed.count("log", "too_many"), 1);
     let loud = "State changed to: OPENING\nGET /status\nState changed to: CONFLICT\n".repeat(10);
     let reply = send(log(&pushed, "own", loud)).await;
@@ -424,6 +421,9 @@ async fn neither_secret_nor_key_nor_code_is_ever_shown_or_kept() {
         tracing_subscriber::fmt().with_ansi(false).with_max_level(LevelFilter::TRACE).with_writer(log.clone()).finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let mut pushed = Pushed::start().await;
+    // Another test may have met this line of the log at the same moment, before anybody listened.
+    send(pushed.to("/hooks/wasender/shop", WASENDER)).await.error(401);
+    tracing::callsite::rebuild_interest_cache();
     let (mut shown, mut kept) = (String::new(), String::new());
     let requests: Vec<_> = right(&pushed).into_iter().chain(wrong(&pushed)).collect();
     for (_, request) in requests {

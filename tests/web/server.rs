@@ -65,7 +65,7 @@ impl Server {
         let (placed, orders) = mpsc::channel(1);
         let (token, seen_token) = watch::channel(None);
         let (denials, inflow) = (Denials::default(), Inflow::default());
-        let (pushed, pushes) = mpsc::channel(PUSHES_MAX);
+        let (push_queue, pushes) = mpsc::channel(PUSHES_MAX);
         let (targets, seen_targets) = watch::channel(Arc::default());
         let (alertmanager, seen_alertmanager) = watch::channel(None);
         let now_millis = Arc::new(AtomicI64::new(made_up::ago(0).millis()));
@@ -78,7 +78,7 @@ impl Server {
             orders: placed,
             token: seen_token,
             denials: denials.clone(),
-            pushes: pushed,
+            pushes: push_queue,
             targets: seen_targets,
             alertmanager: seen_alertmanager,
             inflow: inflow.clone(),

@@ -16,11 +16,16 @@ const SECONDS_END: i64 = 100_000_000_000;
 
 /// What a gateway said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    /// As its status route would have.
-    pub(super) body: Vec<u8>,
-    /// When, by its own clock.
-    pub(super) at: Option<Wall>,
+pub(super) enum Form {
+    /// How the session is.
+    Said {
+        /// As its status route would have answered.
+        body: Vec<u8>,
+        /// When, by its own clock.
+        at: Option<Wall>,
+    },
+    /// It is about something else, or about another session.
+    Other,
 }
 
 /// Messages that passed.
@@ -43,10 +48,10 @@ fn one() -> u32 {
     1
 }
 
-/// Reads a webhook. None where it is no JSON object; none inside where it is about something else, or about another session.
-pub(super) fn status(kind: PushKind, target: &Target, text: Bytes) -> Option<Option<Said>> {
+/// Reads a webhook; none where it is no JSON object.
+pub(super) fn status(kind: PushKind, target: &Target, text: Bytes) -> Option<Form> {
     if kind == PushKind::Plain {
-        return Some(Some(Said { body: text.into(), at: None }));
+        return Some(Form::Said { body: text.into(), at: None });
     }
     let whole: Value = serde_json::from_slice(&text).ok().filter(Value::is_object)?;
     let session = target.session.as_deref();
@@ -56,7 +61,8 @@ pub(super) fn status(kind: PushKind, target: &Target, text: Bytes) -> Option<Opt
         PushKind::Evolution => evolution(&whole, session),
         PushKind::Plain | PushKind::Activity | PushKind::Log | PushKind::Alertmanager => None,
     };
-    Some(body.map(|body| Said { body: body.to_string().into_bytes(), at: time(&whole) }))
+    let said = |body: Value| Form::Said { body: body.to_string().into_bytes(), at: time(&whole) };
+    Some(body.map_or(Form::Other, said))
 }
 
 /// Reads how many messages passed; a body that is empty says one.

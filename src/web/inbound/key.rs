@@ -136,7 +136,9 @@ mod tests {
     fn what_is_no_signature_is_none() {
         let hex = "0f".repeat(SIGNATURE_BYTES);
         assert_eq!(signature(&hex), Some([15; SIGNATURE_BYTES]));
-        for wrong in ["", "0f", &hex[1..], &format!("{hex}0f"), &hex.replace("0f", "0g"), &hex.replace("0f", "ö")] {
+        for wrong in
+            ["", "0f", hex.split_at(1).1, &format!("{hex}0f"), &hex.replace("0f", "0g"), &hex.replace("0f", "ö")]
+        {
             assert_eq!(signature(wrong), None, "{wrong}");
         }
     }
