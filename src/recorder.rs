@@ -201,3 +201,237 @@ impl Drop for Recorder {
         self.finish();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::config::Settings;
+    use crate::dialect::Route;
+    use crate::engine::watchdog::Ask;
+    use crate::recording::{Call, Came};
+
+    const BODIES: [&str; 4] = [
+        r#"{"connected":true,"hasQR":false}"#,
+        r#"{"connected":false,"hasQR":true,"qr":"2@AAAA"}"#,
+        r#"{"connected":false,"hasQR":true,"qr":"2@BBBB"}"#,
+        "<h1>Bad Gateway</h1>",
+    ];
+
+    fn settings(dir: &Path, bytes_max: &str) -> Settings {
+        let head = format!("recorder.dir = \"{}\"\nrecorder.max_bytes = \"{bytes_max}\"\n", dir.display());
+        let target = |name: &str| format!("[target.{name}]\ndialect = \"whatsapp-service\"\nurl = \"http://{name}\"\n");
+        let text = ["a", "b", "c"].map(target).concat();
+        config::parse(&format!("{head}{text}"), "f", Path::new(""), &BTreeMap::new()).unwrap()
+    }
+
+    fn start(settings: &Settings) -> Recorder {
+        let mut recorder = Recorder::open(&settings.recorder).unwrap();
+        recorder.started(at(0), &settings.policy, &settings.targets);
+        recorder
+    }
+
+    fn at(millis: i64) -> Wall {
+        Wall::from_millis(millis.saturating_add(1_770_195_600_000))
+    }
+
+    fn id(number: usize) -> TargetId {
+        TargetId::new(["a", "b", "c"][number]).unwrap()
+    }
+
+    /// Hands in an answer as the driver does.
+    fn take(recorder: &mut Recorder, settings: &Settings, at: Wall, (target, ask, body): (usize, Ask, &str)) {
+        let came =
+            Came::Reply { status: 200, retry_after: None, rate_limit_reset: None, body: body.as_bytes().to_vec() };
+        let call = Call { latency: Duration::from_millis(3), came };
+        let dialect = &settings.targets[&id(target)].dialect;
+        let sample = dialect.read(ask, Route::default(), at, call.latency, call.came.heard());
+        recorder.take(at, &id(target), &sample, Raw::Asked(ask, call));
+    }
+
+    fn exported(dir: &Path, period: &Period) -> Vec<Value> {
+        let mut text = Vec::new();
+        export(dir, period, &mut text, &mut |_| {}).unwrap();
+        String::from_utf8(text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// When, whose, and what, without the stand-ins.
+    fn seen(line: &Value) -> (String, String, String) {
+        let (kind, call) = line.as_object().unwrap().iter().find(|(_, value)| value.is_object()).unwrap();
+        let body = call["body"].clone();
+        let qr = body["qr"].as_str().unwrap_or_default().to_owned();
+        let text = format!("{kind} {}", body.to_string().replace(&qr, ""));
+        (line["at"].as_str().unwrap().to_owned(), line["target"].as_str().unwrap().to_owned(), text)
+    }
+
+    fn handed_in(at: Wall, target: usize, ask: Ask, body: &str) -> (String, String, String) {
+        let kind = if ask == Ask::Status { "poll" } else { "qr" };
+        let value: Value = serde_json::from_str(body).unwrap_or_else(|_| body.into());
+        let qr = value["qr"].as_str().unwrap_or_default().to_owned();
+        (at.to_string(), id(target).as_str().to_owned(), format!("{kind} {}", value.to_string().replace(&qr, "")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn whatever_was_seen_is_exported_in_its_order(
+            steps in prop::collection::vec(
+                (prop_oneof![Just(0_i64), 0..3_i64, 900..1100_i64, 10_000..40_000_i64], 0..3_usize, any::<bool>(), 0..6_usize),
+                1..300,
+            ),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = settings(folder.path(), "1MiB");
+            let mut recorder = start(&settings);
+            let (mut now, mut expected) = (0, Vec::new());
+            for (gap, target, is_qr, body) in steps {
+                now = i64::saturating_add(now, gap);
+                let (ask, body) = (if is_qr { Ask::Qr } else { Ask::Status }, BODIES.get(body).unwrap_or(&BODIES[0]));
+                take(&mut recorder, &settings, at(now), (target, ask, body));
+                expected.push(handed_in(at(now), target, ask, body));
+            }
+            recorder.close();
+            let lines = exported(folder.path(), &Period::default());
+            prop_assert_eq!(&lines[1]["started"], &Value::Bool(true));
+            prop_assert_eq!(lines[2..].iter().map(seen).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn segments_are_bounded_and_go_on_over_days_reloads_and_clocks_that_go_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), "1MiB");
+        let mut recorder = start(&settings);
+        let mut expected = Vec::new();
+        // The second half is an hour earlier, and on the next day.
+        for step in 0..600_i64 {
+            let now = at(if step < 300 { step * 300_000 } else { 7_200_000 + step * 300_000 - 10_800_000 });
+            let page = format!("<p>{step}{}", "x ".repeat(200));
+            take(&mut recorder, &settings, now, (0, Ask::Status, &page));
+            expected.push(handed_in(now, 0, Ask::Status, &page));
+            if step == 100 {
+                recorder.reloaded(now, &settings.policy, &settings.targets);
+            }
+        }
+        assert_eq!(recorder.dropped().values().sum::<u64>(), 0);
+        recorder.close();
+        let lines = exported(folder.path(), &Period::default());
+        let is_turn = |line: &&Value| line.get("started").or(line.get("reloaded")).is_some();
+        assert_eq!(lines.iter().filter(is_turn).count(), 2);
+        let observations: Vec<_> = lines[1..].iter().filter(|line| !is_turn(line)).map(seen).collect();
+        assert_eq!(observations, expected);
+        let mut segments = Vec::new();
+        list(folder.path(), &mut |listed, _| segments.push(listed)).unwrap();
+        assert!(4 < segments.len(), "{segments:#?}");
+        assert!(segments.iter().all(|segment| segment.bytes < 64 << 10 && segment.torn == 0));
+
+        let period = |since, until, targets: &[usize]| Period {
+            since: Some(since),
+            until: Some(until),
+            targets: targets.iter().map(|number| id(*number)).collect::<BTreeSet<_>>(),
+        };
+        let part = exported(folder.path(), &period(at(50 * 300_000), at(60 * 300_000), &[0]));
+        assert_eq!(part[1..].iter().map(seen).collect::<Vec<_>>(), expected[50..60]);
+        assert_eq!(part[0]["targets"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+        let none = export(folder.path(), &period(at(0), at(1000), &[1]), &mut Vec::new(), &mut |_| {}).unwrap_err();
+        assert!(none.to_string().contains("there is something of a"), "{none}");
+    }
+
+    #[test]
+    fn the_oldest_go_where_there_is_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), "1MiB");
+        let mut recorder = start(&settings);
+        let mut noise = 1_u64;
+        for step in 0..1500 {
+            let word = || {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                format!("{:x}", noise >> 20)
+            };
+            let page = std::iter::repeat_with(word).take(100).collect::<Vec<_>>().join(" ");
+            take(&mut recorder, &settings, at(step * 1000), (0, Ask::Status, &page));
+        }
+        recorder.close();
+        let bytes: u64 = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!((512 << 10..=1 << 20).contains(&bytes), "{bytes}");
+        let lines = exported(folder.path(), &Period::default());
+        assert_eq!(lines.last().unwrap()["at"].as_str(), Some(at(1_499_000).to_string().as_str()));
+        assert!(lines[1].get("started").is_none(), "the start is long gone");
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_counted_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("recordings");
+        let settings = settings(&dir, "1MiB");
+        let mut recorder = start(&settings);
+        let say = |recorder: &mut Recorder, secs: i64| {
+            take(recorder, &settings, at(secs * 1000), (0, Ask::Status, BODIES[0]));
+        };
+        say(&mut recorder, 1);
+        recorder.reloaded(at(2000), &settings.policy, &settings.targets);
+        let packed = || {
+            fs::read_dir(&dir)
+                .unwrap()
+                .filter(|file| file.as_ref().unwrap().path().to_string_lossy().ends_with("gz"))
+                .count()
+        };
+        until("the first segment is packed", || packed() == 1);
+        fs::remove_dir_all(&dir).unwrap();
+        // The segment is open, though nobody finds it any more; the one after a reload cannot be made.
+        recorder.reloaded(at(3000), &settings.policy, &settings.targets);
+        say(&mut recorder, 4);
+        say(&mut recorder, 5);
+        until("what was lost is counted", || recorder.dropped()["recorder_failed"] == 2);
+        fs::create_dir(&dir).unwrap();
+        say(&mut recorder, 20);
+        until("the disk is left alone", || recorder.dropped()["recorder_failed"] == 3);
+        say(&mut recorder, 60);
+        let dropped = Arc::clone(&recorder.counts);
+        recorder.close();
+        assert_eq!((dropped.failed.load(Ordering::Relaxed), dropped.full.load(Ordering::Relaxed)), (3, 0));
+        let lines = exported(&dir, &Period::default());
+        assert_eq!((lines.len(), lines[1]["at"].as_str()), (2, Some(at(60_000).to_string().as_str())));
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_owes_no_news_of_the_watchdog() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), "1MiB");
+        let (orders, queue) = sync_channel(1);
+        let mut recorder = Recorder::off();
+        recorder.orders = Some(orders);
+        let say = |recorder: &mut Recorder| take(recorder, &settings, at(0), (0, Ask::Status, BODIES[0]));
+        say(&mut recorder);
+        recorder.reloaded(at(0), &settings.policy, &settings.targets);
+        say(&mut recorder);
+        assert_eq!(recorder.dropped()["recorder_queue_full"], 1);
+        assert!(matches!(queue.try_recv(), Ok(Order::Seen(_))));
+        say(&mut recorder);
+        assert!(matches!(queue.try_recv(), Ok(Order::Turn(_, Turn::Reloaded, _))), "it goes first");
+        say(&mut recorder);
+        assert!(matches!(queue.try_recv(), Ok(Order::Seen(_))));
+        assert_eq!(recorder.dropped()["recorder_queue_full"], 2);
+        drop(queue);
+        say(&mut recorder);
+        say(&mut recorder);
+        assert!(recorder.orders.is_none(), "nobody is asked in vain again");
+    }
+
+    fn until(what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..1000 {
+            if is_so() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("waited in vain until {what}");
+    }
+}

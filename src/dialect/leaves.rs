@@ -15,7 +15,7 @@ pub(crate) enum Step {
 }
 
 /// A value that holds no others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf<'a> {
     /// The key of a member.
     Key(&'a str),

@@ -62,13 +62,11 @@ pub(super) fn body(bytes: &[u8], sight: Sight<'_>) -> Vec<u8> {
         None => (&b""[..], bytes),
     };
     let json = leaves::rewrite(rest, &mut |path, leaf| sight.leaf(path, leaf));
-    match json {
-        Some(json) => [mark, json.as_bytes()].concat(),
-        None => {
-            let whole = String::from_utf8_lossy(bytes);
-            text(&sight.broken(&whole), sight.hash).into_owned().into_bytes()
-        }
+    if let Some(json) = json {
+        return [mark, json.as_bytes()].concat();
     }
+    let whole = String::from_utf8_lossy(bytes);
+    text(&sight.broken(&whole), sight.hash).into_owned().into_bytes()
 }
 
 /// What looks like a member of an object in a text that is no JSON, as half an answer or a page around one; or like a phone number.

@@ -237,9 +237,11 @@ impl Period {
 
     /// Returns the segments that can hold something of it. One ends where the next one begins.
     fn slots(&self, dir: &Path) -> Result<Vec<Slot>, Unexported> {
-        let slots = slots(dir).map_err(|source| match source.kind() {
-            ErrorKind::NotFound => Unexported::NoFolder(dir.to_owned()),
-            _ => Unexported::Unreadable { path: dir.to_owned(), source },
+        let slots = slots(dir).map_err(|source| {
+            if source.kind() == ErrorKind::NotFound {
+                return Unexported::NoFolder(dir.to_owned());
+            }
+            Unexported::Unreadable { path: dir.to_owned(), source }
         })?;
         let ends: Vec<Option<Wall>> =
             slots.iter().skip(1).map(|slot| Some(slot.begun.after(SECOND))).chain([None]).collect();

@@ -137,7 +137,7 @@ fn hash(came: &Came, hasher: &mut DefaultHasher) {
         Came::Failed(failure) => failure.to_string().hash(hasher),
         Came::Reply { status, retry_after, rate_limit_reset, body } => {
             (status, retry_after, rate_limit_reset).hash(hasher);
-            match leaves::rewrite(body, &mut |path, leaf| is_time(path, &leaf).then(String::new)) {
+            match leaves::rewrite(body, &mut |path, leaf| is_time(path, leaf).then(String::new)) {
                 Some(text) => text.hash(hasher),
                 None => body.hash(hasher),
             }
@@ -145,7 +145,7 @@ fn hash(came: &Came, hasher: &mut DefaultHasher) {
     }
 }
 
-fn is_time(path: &leaves::Path, leaf: &Leaf<'_>) -> bool {
+fn is_time(path: &leaves::Path, leaf: Leaf<'_>) -> bool {
     let is_value = match leaf {
         Leaf::Key(_) => false,
         // A word is a word, whatever it is called.
@@ -210,7 +210,7 @@ impl Fold {
         let mut written = 0_usize;
         self.each(|run| {
             written = written.saturating_add(run.in_tail);
-            if let Some((last, _)) = run.held.drain(..std::mem::take(&mut run.in_tail)).last() {
+            if let Some((last, _)) = run.held.drain(..std::mem::take(&mut run.in_tail)).next_back() {
                 run.last = last;
             }
         });
@@ -331,7 +331,11 @@ mod tests {
             start in 0..1000_i64,
         ) {
             let mut at = start;
-            let stamps: Vec<Stamp> = gaps.iter().map(|(gap, rank)| { at += gap; (at, *rank) }).collect();
+            let stamp = |(gap, rank): &Stamp| {
+                at = at.saturating_add(*gap);
+                (at, *rank)
+            };
+            let stamps: Vec<Stamp> = gaps.iter().map(stamp).collect();
             let run = Run { print: print_of(""), last: start, held: stamps.clone(), in_tail: 0 };
             let times: Vec<Again> = serde_json::from_str(&run.times()).unwrap();
             prop_assert_eq!(unfold(start, &times), stamps);

@@ -91,8 +91,8 @@ impl Shelf {
                 fs::remove_file(path)?;
             }
         }
-        let open = slots(&self.dir)?.into_iter().filter(|slot| !slot.is_packed);
-        open.map(|slot| pack(&slot.path)).collect()
+        let mut open = slots(&self.dir)?.into_iter().filter(|slot| !slot.is_packed);
+        open.try_for_each(|slot| pack(&slot.path))
     }
 
     /// Removes the oldest segments: those that are older than is kept, and those for which there is no room. Room is left for one
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn at(hours: i64) -> Wall {
-        Wall::from_secs(1_770_195_600 + hours * 3600)
+        Wall::from_secs(hours.saturating_mul(3600).saturating_add(1_770_195_600))
     }
 
     fn numbers(dir: &Path) -> Vec<u64> {

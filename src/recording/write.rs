@@ -200,14 +200,14 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::wire::{Entry, Observation};
+    use super::super::wire::{self, Entry, Observation};
     use super::*;
-    use crate::dialect::{Dialect, Route, builtins, redact_text};
+    use crate::dialect::{Dialect, Heard, Route, builtins, redact_text};
     use crate::engine::sample::{Alert, Memory, Reply, Sample, Word};
 
     const AT: &str = "2026-02-04T09:00:00.123Z";
 
-    fn read<'a>(line: &'a str) -> Observation<'a> {
+    fn read(line: &str) -> Observation<'_> {
         match serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")) {
             Entry::Seen(seen) => seen,
             Entry::Turned(..) => panic!("{line} is no observation"),
@@ -288,8 +288,8 @@ mod tests {
     }
 
     fn body_of(line: &str) -> Vec<u8> {
-        let super::super::wire::Seen::Asked(_, call) = read(line).seen else { panic!("{line}: nothing was asked") };
-        let crate::dialect::Heard::Reply { body, .. } = call.heard() else { panic!("{line}: no answer") };
+        let wire::Seen::Asked(_, call) = read(line).seen else { panic!("{line}: nothing was asked") };
+        let Heard::Reply { body, .. } = call.heard() else { panic!("{line}: no answer") };
         body.to_vec()
     }
 
@@ -401,7 +401,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(file).unwrap();
-            let header: super::super::wire::Header = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+            let header: wire::Header = serde_json::from_str(text.lines().next().unwrap()).unwrap();
             let keys = &header.targets["shop"];
             let dialect = Dialect::builtin(keys["dialect"].as_str().unwrap()).unwrap();
             let (session, path) = (keys.get("session").and_then(Value::as_str), keys.get("status_path"));
@@ -409,12 +409,16 @@ mod tests {
             for line in text.lines().skip(1) {
                 let seen = read(line);
                 let raw = match &seen.seen {
-                    super::super::wire::Seen::Asked(ask, call) => match call.heard() {
-                        crate::dialect::Heard::Reply { status, body, .. } => asked(*ask, status, body),
-                        crate::dialect::Heard::Failed(_) => continue,
+                    wire::Seen::Asked(ask, call) => match call.heard() {
+                        Heard::Reply { status, body, .. } => asked(*ask, status, body),
+                        Heard::Failed(_) => continue,
                     },
-                    super::super::wire::Seen::Log(line) => Raw::Log(line.clone().into_owned()),
-                    _ => continue,
+                    wire::Seen::Log(line) => Raw::Log(line.clone().into_owned()),
+                    wire::Seen::Unasked(_)
+                    | wire::Seen::Pushed(_)
+                    | wire::Seen::Memory(_)
+                    | wire::Seen::Activity
+                    | wire::Seen::Runtime(_) => continue,
                 };
                 if line.contains("retry-after") {
                     continue;
