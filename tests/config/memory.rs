@@ -8,7 +8,7 @@ use wa_watchdog::config::{DockerEndpoint, MemoryPlace, ProcessRoot, Settings};
 use crate::{SHOP, refused, settings};
 
 fn read(text: &str) -> Settings {
-    settings(&format!("{SHOP}{text}")).unwrap_or_else(|problems| panic!("{text}: {problems:?}"))
+    settings(&format!("{SHOP}{text}")).expect("it is well")
 }
 
 #[test]
