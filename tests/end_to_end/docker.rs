@@ -3,8 +3,10 @@
 mod anew;
 mod crash;
 mod host;
+mod logs;
 mod proxy;
 mod rights;
+mod talker;
 
 use std::time::Duration;
 

@@ -9,10 +9,12 @@
 #![expect(clippy::disallowed_methods, reason = "a test's clock is its own, and so is its environment")]
 
 mod answers;
+mod docker;
 mod environment;
 mod failures;
 mod fleet;
 mod history;
+mod logs;
 mod server;
 mod tls;
 mod token;
