@@ -26,6 +26,8 @@ mod docker;
 mod hooks;
 #[path = "config/keys.rs"]
 mod keys;
+#[path = "config/logs.rs"]
+mod logs;
 #[path = "config/modes.rs"]
 mod modes;
 #[path = "config/notify.rs"]

@@ -155,7 +155,9 @@ impl State {
 fn answer(path: &str, state: &State) -> String {
     let date = date();
     let (status, kind, body) = if path == "/_ping" {
-        return format!("HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nServer: Docker/25\r\nDate: {date}\r\nContent-Length: 2\r\n\r\nOK");
+        return format!(
+            "HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nServer: Docker/25\r\nDate: {date}\r\nContent-Length: 2\r\n\r\nOK"
+        );
     } else if state.is_denied {
         ("403 Forbidden", "text/html", "<h1>403 Forbidden</h1>".to_owned())
     } else if let Some(container) = &state.container {

@@ -41,7 +41,8 @@ impl Follower {
     async fn lines(&mut self, count: usize) -> Vec<String> {
         let mut lines = Vec::new();
         while lines.len() < count {
-            let news = timeout(PATIENCE, self.samples.recv()).await.unwrap_or_else(|_| panic!("only {lines:?}")).unwrap();
+            let news =
+                timeout(PATIENCE, self.samples.recv()).await.unwrap_or_else(|_| panic!("only {lines:?}")).unwrap();
             let (Sample::Signal(signal), Raw::Log(line)) = (news.sample, news.raw) else { panic!("a line") };
             assert_eq!(signal.line.as_str(), line);
             lines.push(line);
@@ -99,7 +100,11 @@ async fn a_container_is_followed_from_its_end_however_its_frames_are_divided() {
     docker.say(&["📴 Disconnected: LOGOUT"]);
     let mut follower = Follower::of(container(&docker));
     until("it is followed", || docker.open() == 1).await;
-    docker.say(&["🚀 Service running", "⚠️ CONFLICT: Another WhatsApp Web session detected!", "\u{1b}[31m📴 Disconnected: CONFLICT\u{1b}[0m"]);
+    docker.say(&[
+        "🚀 Service running",
+        "⚠️ CONFLICT: Another WhatsApp Web session detected!",
+        "\u{1b}[31m📴 Disconnected: CONFLICT\u{1b}[0m",
+    ]);
     say(&docker, 0..50);
     assert_eq!(
         follower.lines(2).await,
@@ -166,7 +171,8 @@ async fn a_service_that_is_restarted_is_followed_on() {
 
 #[tokio::test]
 async fn a_terminal_sends_no_frames() {
-    let docker = Docker::over_tcp(State { piece: 5, ..with(Container { has_terminal: true, ..Container::new("a") }) }).await;
+    let docker =
+        Docker::over_tcp(State { piece: 5, ..with(Container { has_terminal: true, ..Container::new("a") }) }).await;
     let mut follower = Follower::of(container(&docker));
     until("it is followed", || docker.open() == 1).await;
     say(&docker, 0..5);

@@ -38,8 +38,15 @@ const CONTAINERS_MAX: usize = 4;
 
 /// Follows a container's log, for ever.
 pub(super) async fn follow(at: DockerAt, reader: Reader) {
-    let mut pursuit =
-        Pursuit { at, reader, daemon: None, begin: Begin::Unknown, read: Vec::new(), read_out: None, pause: BACK_OFF_MIN };
+    let mut pursuit = Pursuit {
+        at,
+        reader,
+        daemon: None,
+        begin: Begin::Unknown,
+        read: Vec::new(),
+        read_out: None,
+        pause: BACK_OFF_MIN,
+    };
     let mut was_quiet = false;
     loop {
         let end = pursuit.go(was_quiet).await;

@@ -29,11 +29,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Takes the next bytes, and hands on what is in the frames.
-    pub(super) fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        mut take: impl FnMut(Stream, &[u8]),
-    ) -> Result<(), Garbled> {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut take: impl FnMut(Stream, &[u8])) -> Result<(), Garbled> {
         while !bytes.is_empty() {
             let (left, stream) = self.body;
             if left == 0 {

@@ -58,7 +58,10 @@ fn what_the_log_alone_tells_is_named_and_recovers() {
     talker.say(&["📴 Disconnected [04.02.2026 12:09:31]: LOGOUT", "⚠️ LOGOUT: User logged out from WhatsApp"]);
     within(&daemon, "the logout", |daemon| is_open(daemon, "session_expired"));
     talker.shows(true, false);
-    talker.say(&["🔐 Authenticated successfully [04.02.2026 12:10:31]", "✅ WhatsApp client is ready! [04.02.2026 12:10:31]"]);
+    talker.say(&[
+        "🔐 Authenticated successfully [04.02.2026 12:10:31]",
+        "✅ WhatsApp client is ready! [04.02.2026 12:10:31]",
+    ]);
     within(&daemon, "its end", |daemon| !is_open(daemon, "session_expired"));
 
     assert_eq!(signals(&daemon), 3 + 1 + 12 + 2 + 2);

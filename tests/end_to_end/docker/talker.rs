@@ -32,7 +32,8 @@ impl<'h> Talker<'h> {
 
     fn run(&self, options: &[&str]) {
         let (talk, port) = (format!("{}:/talk", self.talk().display()), format!("PORT={}", self.port));
-        let mut arguments = vec!["run", "-d", "--init", "--name", &self.name, "--network", "host", "-v", &talk, "-e", &port];
+        let mut arguments =
+            vec!["run", "-d", "--init", "--name", &self.name, "--network", "host", "-v", &talk, "-e", &port];
         arguments.extend(options);
         arguments.extend(["wa-session:test", "/talker"]);
         self.host.docker(&arguments);
