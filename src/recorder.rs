@@ -249,7 +249,7 @@ mod tests {
     fn take(recorder: &mut Recorder, settings: &Settings, at: Wall, (target, ask, body): (usize, Ask, &str)) {
         let came =
             Came::Reply { status: 200, retry_after: None, rate_limit_reset: None, body: body.as_bytes().to_vec() };
-        let call = Call { latency: Duration::from_millis(3), came };
+        let call = Call { latency: Duration::from_millis(3), came, checked: None };
         let dialect = &settings.targets[&id(target)].dialect;
         let sample = dialect.read(ask, Route::default(), at, call.latency, call.came.heard());
         recorder.take(at, &id(target), &sample, Raw::Asked(ask, call));

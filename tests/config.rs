@@ -28,6 +28,8 @@ mod hooks;
 mod inbound;
 #[path = "config/keys.rs"]
 mod keys;
+#[path = "config/logs.rs"]
+mod logs;
 #[path = "config/memory.rs"]
 mod memory;
 #[path = "config/modes.rs"]

@@ -52,7 +52,7 @@ pub(super) fn read(item: Item, scope: &mut Scope<'_>) -> Option<Logs> {
         (Some(docker), None) => read_docker(docker, scope),
         (None, Some(file)) => read_file(file, scope),
         (Some(_), Some(_)) => {
-            whole.refuse(scope.report, "names two logs", hint);
+            whole.refuse(scope.report, "names two logs", "keep one of the sections docker and file below it");
             None
         }
         (None, None) => {

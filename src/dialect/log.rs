@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::clean::{draws_qr, without_colours, word};
-use crate::engine::sample::{Phase, SessionState, Signal};
+use super::clean::{clean, draws_qr, without_colours};
+use crate::engine::sample::{Phase, SessionState, Signal, Word};
 
 /// Longest part of a line that is looked at, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 4096;
@@ -38,7 +38,7 @@ pub(super) fn read(rules: &[LogRule], line: &str) -> Option<Signal> {
     // Where the whole line is too long, or its meaning goes with a secret, what the rule found stands for it.
     let from_there = line.get(found.start..).unwrap_or_default();
     let alone = line.get(found).unwrap_or_default();
-    let kept = [line, from_there, alone].into_iter().map(word);
+    let kept = [line, from_there, alone].into_iter().map(|text| Word::new(clean(text).trim()));
     let mut kept = kept.filter(|word| self::meaning(rules, word.as_str()).is_some_and(|(again, _)| again == meaning));
     let (state, phase) = meaning;
     Some(Signal { state, phase, line: kept.next()? })

@@ -417,7 +417,8 @@ mod tests {
                     wire::Seen::Unasked(_)
                     | wire::Seen::Pushed(_)
                     | wire::Seen::Memory(_)
-                    | wire::Seen::Activity
+                    | wire::Seen::Activity(_)
+                    | wire::Seen::Alert(_)
                     | wire::Seen::Runtime(_) => continue,
                 };
                 if line.contains("retry-after") {

@@ -3,9 +3,11 @@
 mod anew;
 mod crash;
 mod host;
+mod logs;
 mod memory;
 mod proxy;
 mod rights;
+mod talker;
 
 use std::time::Duration;
 

@@ -10,10 +10,12 @@
 
 mod answers;
 mod daemon;
+mod docker;
 mod environment;
 mod failures;
 mod fleet;
 mod history;
+mod logs;
 mod memory;
 mod path;
 mod runtime;

@@ -194,7 +194,7 @@ impl Pursuit {
                         Ok(_other) => return End::Over,
                         Err(trouble) => return End::Trouble(trouble),
                     }
-                    if is_remote && quiet <= check {
+                    if is_remote && quiet <= until(Duration::ZERO) {
                         return End::Quiet;
                     }
                     (check, self.pause) = (until(CHECK_EVERY), BACK_OFF_MIN);
