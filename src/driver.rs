@@ -5,8 +5,10 @@
 
 mod adoption;
 pub mod clock;
+mod discovered;
 mod expiry;
 mod journal;
+mod keepsake;
 mod orders;
 mod reload;
 mod signals;
@@ -21,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Problem, Secret, Settings, Target};
+use crate::config::{Discovery, Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
@@ -35,6 +37,7 @@ use crate::{metrics, source, web};
 
 use adoption::Adoptions;
 use clock::Clock;
+use discovered::{Discovered, Fleet};
 use expiry::Expiries;
 use orders::Orders;
 use reload::Reloads;
@@ -111,7 +114,9 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         Arc::new(move || clock().wall)
     };
     let adoptions = Adoptions::open(&settings);
-    let targets = adoptions.apply(&settings.targets);
+    let mut discovered =
+        Discovered::open(&settings, http.clone(), Arc::clone(&clock), tracker.clone(), stop.clone());
+    let Fleet { targets, policy } = discovered.merge(&settings, adoptions.apply(&settings.targets));
     let remedies = Remedies::new(
         targets.clone(),
         http.clone(),
@@ -122,7 +127,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     );
     let notify = Notify::new(
         settings.notifiers.clone(),
-        qr_pages(&settings),
+        qr_pages(&targets),
         http.clone(),
         Arc::clone(&wall),
         tracker.clone(),
@@ -131,7 +136,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let sources = Sources::new(targets.clone(), http, Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let now = clock();
-    let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
+    let watchdog = Watchdog::restore(policy, &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
     let (orders_in, orders) = Orders::open();
@@ -141,7 +146,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let expiries = watch::Sender::new(Expiries::new());
     let mut turn = Turn {
         adoptions,
-        configured: settings.targets.clone(),
+        discovered,
+        shown: watch::Sender::new(BTreeMap::new()),
         expiries: expiries.subscribe(),
         watchdog,
         store,
@@ -152,6 +158,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         notify,
         snapshots,
         reloads: Reloads::new(load, &settings, now.wall),
+        configured: settings,
         orders,
         token,
         clock: Arc::clone(&clock),
@@ -175,7 +182,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     tracker.spawn(stop.clone().run_until_cancelled_owned(expiry::keep_reading(turn.targets.subscribe(), expiries)));
     ready.open();
-    tracing::info!(targets = settings.targets.len(), "watching");
+    tracing::info!(targets = turn.targets.borrow().len(), "watching");
     turn.run(&mut signals, samples, &mut answers, hooks, reload_queue, &stop).await;
     stop.cancel();
     let Turn { sources, store, .. } = turn;
@@ -217,11 +224,15 @@ struct Turn {
     /// Something happened since the last snapshot was published.
     is_stale: bool,
     published: Moment,
-    /// The targets as they are configured ...
-    configured: BTreeMap<TargetId, Arc<Target>>,
-    /// ... and as they are asked: some sessions took the place of others.
+    /// What is configured ...
+    configured: Settings,
+    /// ... what was found besides ...
+    discovered: Discovered,
+    /// ... and all targets as they are asked: some sessions took the place of others.
     targets: watch::Sender<Arc<BTreeMap<TargetId, Arc<Target>>>>,
     adoptions: Adoptions,
+    /// How the discoveries do, as of the newest snapshot.
+    shown: watch::Sender<BTreeMap<String, metrics::Discovery>>,
     /// When tokens end.
     expiries: watch::Receiver<Expiries>,
 }
@@ -266,6 +277,12 @@ impl Turn {
                 (id, command) = self.orders.next() => {
                     let now = (self.clock)();
                     self.handle(now, Input::Commanded(id, command));
+                }
+                report = self.discovered.next() => {
+                    if self.discovered.take(report) {
+                        let now = (self.clock)();
+                        self.settle(now);
+                    }
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
@@ -330,33 +347,40 @@ impl Turn {
     fn reload(&mut self) -> Result<web::ReloadDone, Vec<String>> {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
-        let (targets, qr_pages) = (settings.targets.len(), qr_pages(&settings));
-        let asked = self.adoptions.apply(&settings.targets);
-        self.configured = settings.targets;
-        self.remedies.replace(asked.clone());
-        self.notify.replace(settings.notifiers, qr_pages);
-        self.sources.replace(asked.clone());
-        self.targets.send_replace(Arc::new(asked));
-        self.token.send_replace(settings.server.token);
-        self.handle(now, Input::PolicyChanged(settings.policy));
-        Ok(web::ReloadDone { targets, needs_restart })
+        self.token.send_replace(settings.server.token.clone());
+        self.remedies.switch_on();
+        self.notify.replace(settings.notifiers.clone(), BTreeMap::new());
+        self.discovered.replace(&settings.discoveries);
+        self.configured = settings;
+        self.settle(now);
+        Ok(web::ReloadDone { targets: self.targets.borrow().len(), needs_restart })
+    }
+
+    /// Watches what is configured and what was found, from here on. Whoever stays the same is not disturbed.
+    fn settle(&mut self, now: Moment) {
+        let asked = self.adoptions.apply(&self.configured.targets);
+        let Fleet { targets, policy } = self.discovered.merge(&self.configured, asked);
+        self.notify.link(qr_pages(&targets));
+        self.remedies.replace(targets.clone());
+        self.sources.replace(targets.clone());
+        self.targets.send_replace(Arc::new(targets));
+        self.handle(now, Input::PolicyChanged(policy));
     }
 
     /// Asks for the session that took the place of another one from here on; durable before the step that made it counts as done.
     fn adopt(&mut self, adopted: Adopted) {
         tracing::warn!(old = adopted.old, new = adopted.new, "a session took the place of another one");
         self.adoptions.add(adopted);
-        let asked = self.adoptions.apply(&self.configured);
-        self.remedies.adopt(asked.clone());
-        self.sources.replace(asked.clone());
-        self.targets.send_replace(Arc::new(asked));
+        let now = (self.clock)();
+        self.settle(now);
     }
 
     fn publish(&mut self) {
         let now = (self.clock)();
         let age = now.since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
-            self.dropped.send_replace(self.sources.dropped());
+            self.dropped.send_replace(self.sources.dropped().into_iter().chain(self.discovered.dropped()).collect());
+            self.shown.send_replace(self.discovered.shown());
             self.notified.send_replace(notified(&self.notify));
             self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
             self.is_stale = false;
@@ -382,9 +406,9 @@ fn run_files(settings: &Settings) -> PathBuf {
 }
 
 /// The pages on which a person scans.
-fn qr_pages(settings: &Settings) -> BTreeMap<TargetId, String> {
+fn qr_pages(targets: &BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, String> {
     let page = |(id, target): (&TargetId, &Arc<Target>)| Some((id.clone(), target.qr_page.clone()?));
-    settings.targets.iter().filter_map(page).collect()
+    targets.iter().filter_map(page).collect()
 }
 
 /// What became of the events of each notifier: sent, failed, dropped.
@@ -394,7 +418,9 @@ fn notified(notify: &Notify) -> BTreeMap<String, [u64; 3]> {
 }
 
 fn warn_of_missing_roots(http: &Http, settings: &Settings) {
-    let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"));
+    let is_secure = |discovery: &Discovery| discovery.from.place().starts_with("https:");
+    let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"))
+        || settings.discoveries.iter().any(is_secure);
     if let Some(missing) = http.no_roots().filter(|_| needs_roots) {
         tracing::error!("{missing}");
     }
@@ -404,7 +430,7 @@ fn warn_of_missing_roots(http: &Http, settings: &Settings) {
 fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
     let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     let hard_stops = turn.remedies.hard_stops();
-    let expiries = turn.expiries.clone();
+    let (expiries, discoveries) = (turn.expiries.clone(), turn.shown.subscribe());
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
@@ -414,6 +440,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
             notifications: notified.borrow().clone(),
             hard_stops: hard_stops.counts(),
             credentials: expiries.borrow().clone(),
+            discoveries: discoveries.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

@@ -149,14 +149,13 @@ impl Remedies {
         Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default(), hard_stops, begun }
     }
 
-    /// Takes other targets from here on; every hook is on again.
-    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
-        self.adopt(targets);
+    /// Switches every hook on again: somebody has looked at the configuration.
+    pub fn switch_on(&mut self) {
         self.off = Off::default();
     }
 
-    /// Takes the same targets with other sessions; a hook that is off stays off.
-    pub fn adopt(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+    /// Takes other targets from here on; a hook that is off stays off.
+    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
         self.clients = Arc::new(Clients::of(&targets, &self.http));
         self.targets = targets;
         self.hard_stops.begin(&self.targets);
@@ -229,7 +228,7 @@ impl Off {
 }
 
 impl HardStops {
-    /// Begins at 0 for every target whose hooks can stop a service.
+    /// Begins at 0 for every target whose hooks can stop a service; of those that are gone nothing is shown any more.
     fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
         let stops = |call: &Call| match call {
             Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
@@ -243,6 +242,7 @@ impl HardStops {
         };
         let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|target, _| targets.contains_key(target.as_str()));
         for target in targets.values().filter(can_stop) {
             counts.entry(target.id.to_string()).or_default();
         }
@@ -250,8 +250,9 @@ impl HardStops {
 
     fn count(&self, target: &TargetId) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(target.to_string()).or_default();
-        *count = count.saturating_add(1);
+        if let Some(count) = counts.get_mut(target.as_str()) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Returns the counts.

@@ -17,16 +17,16 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Finds dialects for targets.
 #[derive(Debug)]
-pub(super) struct Dialects<'a> {
+pub(super) struct Dialects {
     /// Where relative paths begin.
-    base_dir: &'a Path,
+    base_dir: PathBuf,
     /// The files that were read; none where one was refused.
     read: BTreeMap<PathBuf, Option<Arc<Dialect>>>,
 }
 
-impl<'a> Dialects<'a> {
-    pub(super) fn new(base_dir: &'a Path) -> Self {
-        Self { base_dir, read: BTreeMap::new() }
+impl Dialects {
+    pub(super) fn new(base_dir: &Path) -> Self {
+        Self { base_dir: base_dir.to_owned(), read: BTreeMap::new() }
     }
 
     /// Finds the dialect that a value names.
@@ -45,7 +45,8 @@ impl<'a> Dialects<'a> {
     }
 }
 
-fn is_path(name: &str) -> bool {
+/// Tells whether it names a file, and no built-in dialect.
+pub(super) fn is_path(name: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }
 
