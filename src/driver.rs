@@ -280,8 +280,9 @@ impl Turn {
                 }
                 report = self.discovered.next() => {
                     if self.discovered.take(report) {
-                        let now = (self.clock)();
-                        self.settle(now);
+                        let (now, fleet) = ((self.clock)(), self.fleet());
+                        self.remedies.adopt(fleet.targets.clone());
+                        self.watch(now, fleet);
                     }
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
@@ -348,20 +349,25 @@ impl Turn {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
         self.token.send_replace(settings.server.token.clone());
-        self.remedies.switch_on();
         self.notify.replace(settings.notifiers.clone(), BTreeMap::new());
         self.discovered.replace(&settings.discoveries);
         self.configured = settings;
-        self.settle(now);
+        let fleet = self.fleet();
+        self.remedies.replace(fleet.targets.clone());
+        self.watch(now, fleet);
         Ok(web::ReloadDone { targets: self.targets.borrow().len(), needs_restart })
     }
 
-    /// Watches what is configured and what was found, from here on. Whoever stays the same is not disturbed.
-    fn settle(&mut self, now: Moment) {
+    /// Returns what is configured and what was found besides.
+    fn fleet(&mut self) -> Fleet {
         let asked = self.adoptions.apply(&self.configured.targets);
-        let Fleet { targets, policy } = self.discovered.merge(&self.configured, asked);
+        self.discovered.merge(&self.configured, asked)
+    }
+
+    /// Watches these from here on. Whoever stays the same is not disturbed.
+    fn watch(&mut self, now: Moment, fleet: Fleet) {
+        let Fleet { targets, policy } = fleet;
         self.notify.link(qr_pages(&targets));
-        self.remedies.replace(targets.clone());
         self.sources.replace(targets.clone());
         self.targets.send_replace(Arc::new(targets));
         self.handle(now, Input::PolicyChanged(policy));
@@ -371,8 +377,10 @@ impl Turn {
     fn adopt(&mut self, adopted: Adopted) {
         tracing::warn!(old = adopted.old, new = adopted.new, "a session took the place of another one");
         self.adoptions.add(adopted);
-        let now = (self.clock)();
-        self.settle(now);
+        let Fleet { targets, policy: _ } = self.fleet();
+        self.remedies.adopt(targets.clone());
+        self.sources.replace(targets.clone());
+        self.targets.send_replace(Arc::new(targets));
     }
 
     fn publish(&mut self) {

@@ -149,13 +149,14 @@ impl Remedies {
         Self { targets, http, clients, runs, clock, answers, tracker, off: Off::default(), hard_stops, begun }
     }
 
-    /// Switches every hook on again: somebody has looked at the configuration.
-    pub fn switch_on(&mut self) {
+    /// Takes other targets from here on; every hook is on again.
+    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+        self.adopt(targets);
         self.off = Off::default();
     }
 
-    /// Takes other targets from here on; a hook that is off stays off.
-    pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
+    /// Takes other targets or sessions that nobody has configured anew; a hook that is off stays off.
+    pub fn adopt(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
         self.clients = Arc::new(Clients::of(&targets, &self.http));
         self.targets = targets;
         self.hard_stops.begin(&self.targets);

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 25] = [
+const SECTIONS: [&str; 31] = [
     "",
     "server",
     "store",
@@ -31,6 +31,12 @@ const SECTIONS: [&str; 25] = [
     "target.shop.remedy.reset.kubernetes",
     "target.shop.remedy.reset.sqlite",
     "notify.ops",
+    "discover.account",
+    "discover.account.wasender",
+    "discover.account.waha",
+    "discover.account.evolution",
+    "discover.account.docker",
+    "discover.account.file",
 ];
 
 #[test]

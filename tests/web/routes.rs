@@ -103,7 +103,10 @@ async fn metrics_can_be_read_by_a_scraper() {
         let build = Build::this();
         let [dropped, denials] = [(); 2].map(|()| BTreeMap::new());
         let (notifications, credentials, hard_stops) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        metrics::render(snapshot, &Shell { build, reload, dropped, denials, notifications, hard_stops, credentials })
+        let discoveries = BTreeMap::new();
+        let shell =
+            Shell { build, reload, dropped, denials, notifications, hard_stops, credentials, discoveries };
+        metrics::render(snapshot, &shell)
     })
     .await;
     let families = exposition::parse(&server.get("/metrics").await.body);
