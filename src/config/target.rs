@@ -175,7 +175,7 @@ impl Reader<'_> {
 }
 
 /// Returns equal thresholds that were met before, or these.
-pub(super) fn share(shared: &mut Vec<Arc<Limits>>, limits: &Limits) -> Arc<Limits> {
+fn share(shared: &mut Vec<Arc<Limits>>, limits: &Limits) -> Arc<Limits> {
     if let Some(same) = shared.iter().find(|same| same.as_ref() == limits) {
         return Arc::clone(same);
     }

@@ -15,8 +15,8 @@ use crate::config::problem::Report;
 use crate::config::scope::Scope;
 use crate::config::secret;
 use crate::config::section::Item;
-use crate::config::target::{Reader, SHARED_MAX, share};
-use crate::engine::policy::Mode;
+use crate::config::target::{Reader, SHARED_MAX};
+use crate::engine::policy::{Limits, Mode};
 use crate::engine::target::TargetId;
 
 /// Stands for the name of the container that was found.
@@ -66,7 +66,8 @@ impl Template {
             item.section(reader.scope.report);
             return None;
         };
-        let is_well = check(kind, &table, &key, reader.scope.report);
+        let is_well = check(kind, &mut table, &key, reader.scope.report);
+        let token_key = token.as_ref().map(|(name, _)| format!("{key}.{name}"));
         if let Some((name, item)) = token {
             table.insert(name.to_owned(), item.node);
         }
@@ -84,6 +85,10 @@ impl Template {
         let item = template.item(&sample);
         // Its problems are those of every target that will be found.
         let read = reader.read("sample", item);
+        if let Some(key) = token_key {
+            // It was told of the section that has it.
+            reader.scope.report.forget(&key);
+        }
         (is_well && read.is_some()).then_some(template)
     }
 
@@ -99,12 +104,12 @@ impl Template {
         like: impl IntoIterator<Item = &'a Ready>,
     ) -> Vec<Result<Ready, Vec<Problem>>> {
         let mut dialects = Dialects::new(&self.base_dir);
-        let mut shared = Vec::new();
+        let mut shared: Vec<Arc<Limits>> = Vec::new();
         for ready in like {
-            if SHARED_MAX <= shared.len() {
-                break;
+            let limits = &ready.watch.limits;
+            if shared.len() < SHARED_MAX && !shared.iter().any(|other| other == limits) {
+                shared.push(Arc::clone(limits));
             }
-            share(&mut shared, &ready.watch.limits);
         }
         let mut all = Vec::new();
         for (id, found) in found {
@@ -179,8 +184,8 @@ impl Template {
     }
 }
 
-/// Notes what makes no sense for many.
-fn check(kind: Kind, table: &Table, key: &str, report: &mut Report) -> bool {
+/// Notes what makes no sense for many, and takes it out, so that nothing else is said of it.
+fn check(kind: Kind, table: &mut Table, key: &str, report: &mut Report) -> bool {
     let mut is_well = true;
     let mut refuse = |node: &Node, name: &str, what: &str, hint: &str| {
         report.refuse(&node.at, &format!("{key}.{name}"), what, hint);
@@ -191,54 +196,55 @@ fn check(kind: Kind, table: &Table, key: &str, report: &mut Report) -> bool {
         Kind::Docker | Kind::File => &["url", "session"],
     };
     for name in own {
-        if let Some(node) = table.get(*name) {
-            refuse(node, name, "is found for each target", "take it out");
+        if let Some(node) = table.remove(*name) {
+            refuse(&node, name, "is found for each target", "take it out");
         }
     }
     for name in secret::TOKEN.keys().iter().filter(|_| kind.dialect().is_some()) {
-        if let Some(node) = table.get(*name) {
+        if let Some(node) = table.remove(*name) {
             let hint = format!("everything that is found is asked with the token of [discover.NAME.{}]", kind.name());
-            refuse(node, name, "is not the template's", &hint);
+            refuse(&node, name, "is not the template's", &hint);
         }
     }
-    let Some(remedies) = table.get("remedy").and_then(as_table) else { return is_well };
+    let Some(Value::Table(remedies)) = table.get_mut("remedy").map(|node| &mut node.value) else { return is_well };
     for (remedy, node) in remedies {
-        let Some(hooks) = as_table(node) else { continue };
+        let Value::Table(hooks) = &mut node.value else { continue };
         for hook in OF_ONE {
-            if let Some(node) = hooks.get(hook) {
+            if let Some(node) = hooks.remove(hook) {
+                let name = format!("remedy.{remedy}.{hook}");
                 let hint = "use wasender, http or exec, which are told the target; or write the target by hand";
-                refuse(node, &format!("remedy.{remedy}.{hook}"), "is about one service, and the template is for many", hint);
+                refuse(&node, &name, "is about one service, and the template is for many", hint);
             }
         }
-        let Some(docker) = hooks.get("docker") else { continue };
-        let name = format!("remedy.{remedy}.docker");
-        let container = as_table(docker).and_then(|docker| docker.get("container"));
-        let is_each = container.is_some_and(|node| matches!(&node.value, Value::Text(text) if text.contains(CONTAINER)));
-        match (kind, container) {
-            (Kind::Docker, Some(node)) if !is_each => {
-                let hint = "write container = \"{container}\", which stands for the one that was found";
-                refuse(node, &format!("{name}.container"), "is one container, and the template is for many", hint);
-            }
-            (Kind::Docker, _) => {}
-            (Kind::Wasender | Kind::Waha | Kind::Evolution | Kind::File, _) => {
-                let hint = "nobody knows here in which container a session runs: write the target by hand, or find it by \
-                            the kind docker";
-                refuse(docker, &name, "is about one container, and the template is for many", hint);
-            }
+        let Some((at_fault, what, hint)) = hooks.get("docker").and_then(|docker| fault_of_docker(kind, docker)) else {
+            continue;
+        };
+        if let Some(node) = hooks.remove("docker") {
+            refuse(&node, &format!("remedy.{remedy}.{at_fault}"), what, hint);
         }
     }
     is_well
 }
 
-fn as_table(node: &Node) -> Option<&Table> {
-    match &node.value {
-        Value::Table(table) => Some(table),
-        Value::Text(_)
-        | Value::Integer(_)
-        | Value::Decimal(_)
-        | Value::Flag(_)
-        | Value::List(_)
-        | Value::Other(_) => None,
+/// Says why a hook of Docker is not one for many: where, what and what to do.
+fn fault_of_docker(kind: Kind, docker: &Node) -> Option<(&'static str, &'static str, &'static str)> {
+    match kind {
+        Kind::Docker => {
+            let Value::Table(keys) = &docker.value else { return None };
+            let is_each = |node: &Node| matches!(&node.value, Value::Text(text) if text.contains(CONTAINER));
+            // One that is missing is told like everywhere else.
+            let is_one = keys.get("container").is_some_and(|node| !is_each(node));
+            is_one.then_some((
+                "docker.container",
+                "is one container, and the template is for many",
+                "write container = \"{container}\", which stands for the one that was found",
+            ))
+        }
+        Kind::Wasender | Kind::Waha | Kind::Evolution | Kind::File => Some((
+            "docker",
+            "is about one container, and the template is for many",
+            "nobody knows here in which container a session runs: write the target by hand, or find it by the kind docker",
+        )),
     }
 }
 
