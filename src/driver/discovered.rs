@@ -274,10 +274,10 @@ impl Kept {
     }
 }
 
-/// Says in words who tells, and how it is named: what another one told is not taken for it.
+/// Says who tells, and how it is named: what another one told is not taken for it. A token shows as the name of its file.
 fn source(discovery: &Discovery) -> String {
     let Discovery { from, prefix, .. } = discovery;
-    format!("{} {} {prefix:?}", from.kind(), from.place())
+    format!("{from:?} {prefix:?}")
 }
 
 /// Makes targets of what was found. What cannot be one is told by the next refresh.

@@ -56,7 +56,8 @@ async fn a_refresh_that_fails_changes_nothing() {
     }
     assert!(section.reports.try_recv().is_err(), "nobody was told anything");
     list(&server, json!([row(2, "b")])).await;
-    assert_eq!(names(&section.next().await), ["a-b"]);
+    let last = section.next().await;
+    assert_eq!(names(&last), ["a-b"]);
     assert_eq!(section.counts.now().up, Some(true));
 }
 
@@ -95,7 +96,8 @@ async fn what_is_too_much_or_cannot_be_watched_is_counted() {
     let mut discovery = account(&server, "wasender");
     discovery.max = 2;
     let mut section = Section::begin(discovery);
-    assert_eq!(names(&section.next().await), ["a-a", "a-b"]);
+    let first = section.next().await;
+    assert_eq!(names(&first), ["a-a", "a-b"]);
     section.until(|counted| 1 <= counted.over_max).await;
     list(&server, json!([row(3, "c"), row(2, "b"), row(1, "a")])).await;
     let before = section.counts.now().refreshes["found"];
@@ -122,8 +124,9 @@ struct Section {
 }
 
 impl Section {
-    fn begin(discovery: Discovery) -> Self {
-        let of = Arc::new(Discovery { every: EVERY, ..discovery });
+    fn begin(mut discovery: Discovery) -> Self {
+        discovery.every = EVERY;
+        let of = Arc::new(discovery);
         let (sender, reports) = mpsc::channel(1);
         let counts = Arc::<Counts>::default();
         let desk = Desk { http: Http::new().unwrap(), clock: clock(), reports: sender };

@@ -207,22 +207,23 @@ fn check(kind: Kind, table: &mut Table, key: &str, report: &mut Report) -> bool 
         }
     }
     let Some(Value::Table(remedies)) = table.get_mut("remedy").map(|node| &mut node.value) else { return is_well };
-    for (remedy, node) in remedies {
-        let Value::Table(hooks) = &mut node.value else { continue };
-        for hook in OF_ONE {
-            if let Some(node) = hooks.remove(hook) {
-                let name = format!("remedy.{remedy}.{hook}");
-                let hint = "use wasender, http or exec, which are told the target; or write the target by hand";
-                refuse(&node, &name, "is about one service, and the template is for many", hint);
-            }
+    remedies.retain(|remedy, node| {
+        let Value::Table(hooks) = &node.value else { return true };
+        let of_one = OF_ONE.iter().filter_map(|hook| {
+            let node = hooks.get(*hook)?;
+            let hint = "use wasender, http or exec, which are told the target; or write the target by hand";
+            Some((node, *hook, "is about one service, and the template is for many", hint))
+        });
+        let docker = hooks.get("docker").and_then(|docker| {
+            let (name, what, hint) = fault_of_docker(kind, docker)?;
+            Some((docker, name, what, hint))
+        });
+        let faults: Vec<_> = of_one.chain(docker).collect();
+        for (node, name, what, hint) in &faults {
+            refuse(node, &format!("remedy.{remedy}.{name}"), what, hint);
         }
-        let Some((at_fault, what, hint)) = hooks.get("docker").and_then(|docker| fault_of_docker(kind, docker)) else {
-            continue;
-        };
-        if let Some(node) = hooks.remove("docker") {
-            refuse(&node, &format!("remedy.{remedy}.{at_fault}"), what, hint);
-        }
-    }
+        faults.is_empty()
+    });
     is_well
 }
 
