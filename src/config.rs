@@ -8,6 +8,7 @@ mod built_in;
 mod call;
 mod coolify;
 mod dialects;
+mod discover;
 mod docker;
 mod exec;
 mod fleet;
@@ -56,6 +57,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::coolify::{CoolifyAt, CoolifyCall, CoolifyDeed, CoolifyResource};
+pub use self::discover::{Account, DiscoverFrom, Discovery, DockerAddress, Found, Ready};
 pub use self::docker::{Anew, DockerAt, DockerCall, DockerDeed, DockerEndpoint, Keep, Vault};
 pub use self::hook::{Call, Exec, Hook, HookStep, HttpCall, HttpPoll, Notifier, Retry, Signing};
 pub use self::inbound::{Alertmanager, Inbound};
@@ -94,6 +96,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How each target is asked, by name; the same names as in `policy.targets`.
     pub targets: BTreeMap<TargetId, Arc<Target>>,
+    /// Who tells which other sessions there are.
+    pub discoveries: Vec<Discovery>,
     /// Where announcements go.
     pub notifiers: Vec<Notifier>,
     /// Network paths that are looked at.

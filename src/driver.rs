@@ -5,9 +5,11 @@
 
 mod adoption;
 pub mod clock;
+mod discovered;
 mod expiry;
 mod inbound;
 mod journal;
+mod keepsake;
 mod orders;
 mod reload;
 mod signals;
@@ -22,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Alertmanager, PathAt, Problem, Secret, Settings, Target};
+use crate::config::{Alertmanager, Discovery, PathAt, Problem, Secret, Settings, Target};
 use crate::engine::ledger::{LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
@@ -38,6 +40,7 @@ use crate::{metrics, source, web};
 
 use adoption::Adoptions;
 use clock::Clock;
+use discovered::{Discovered, Fleet};
 use expiry::Expiries;
 use orders::Orders;
 use reload::Reloads;
@@ -116,7 +119,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         Arc::new(move || clock().wall)
     };
     let adoptions = Adoptions::open(&settings);
-    let targets = adoptions.apply(&settings.targets);
+    let mut discovered = Discovered::open(&settings, http.clone(), Arc::clone(&clock), tracker.clone(), stop.clone());
+    let Fleet { targets, policy } = discovered.merge(&settings, adoptions.apply(&settings.targets));
     let remedies = Remedies::new(
         targets.clone(),
         http.clone(),
@@ -127,7 +131,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     );
     let notify = Notify::new(
         settings.notifiers.clone(),
-        qr_pages(&settings),
+        qr_pages(&targets),
         http.clone(),
         Arc::clone(&wall),
         tracker.clone(),
@@ -137,8 +141,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let mut recorder = recorder(&settings);
     let now = steady();
-    recorder.started(now.wall, &settings.policy, &targets);
-    let watchdog = Watchdog::restore(settings.policy.clone(), &remembered, now);
+    recorder.started(now.wall, &policy, &targets);
+    let watchdog = Watchdog::restore(policy, &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
     let (reload_orders, reload_queue) = mpsc::channel(RELOADS_MAX);
     let (orders_in, orders) = Orders::open();
@@ -150,7 +154,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let expiries = watch::Sender::new(Expiries::new());
     let mut turn = Turn {
         adoptions,
-        configured: settings.targets.clone(),
+        discovered,
+        shown: watch::Sender::new(BTreeMap::new()),
         expiries: expiries.subscribe(),
         watchdog,
         store,
@@ -164,6 +169,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         reloads: Reloads::new(load, &settings, now.wall),
         orders,
         paths: watch::Sender::new(Arc::clone(&settings.paths)),
+        configured: settings,
         token,
         alertmanager,
         inflow: inflow.clone(),
@@ -195,7 +201,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let looking = source::path::keep_looking(turn.paths.subscribe(), http, paths_in);
     tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
     ready.open();
-    tracing::info!(targets = settings.targets.len(), "watching");
+    tracing::info!(targets = turn.targets.borrow().len(), "watching");
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
     turn.run(&mut signals, queues, &mut answers, &stop).await;
     stop.cancel();
@@ -260,11 +266,15 @@ struct Turn {
     /// Something happened since the last snapshot was published.
     is_stale: bool,
     published: Moment,
-    /// The targets as they are configured ...
-    configured: BTreeMap<TargetId, Arc<Target>>,
-    /// ... and as they are asked: some sessions took the place of others.
+    /// What is configured ...
+    configured: Settings,
+    /// ... what was found besides ...
+    discovered: Discovered,
+    /// ... and all targets as they are asked: some sessions took the place of others.
     targets: watch::Sender<Arc<BTreeMap<TargetId, Arc<Target>>>>,
     adoptions: Adoptions,
+    /// How the discoveries do, as of the newest snapshot.
+    shown: watch::Sender<BTreeMap<String, metrics::Discovery>>,
     /// When tokens end.
     expiries: watch::Receiver<Expiries>,
 }
@@ -312,6 +322,13 @@ impl Turn {
                 Some(PathSeen { path, down }) = paths.recv() => {
                     let now = (self.clock)();
                     self.handle(now, Input::PathSeen(path, down));
+                }
+                report = self.discovered.next() => {
+                    if self.discovered.take(report) {
+                        let (now, fleet) = ((self.clock)(), self.fleet());
+                        self.remedies.adopt(fleet.targets.clone());
+                        self.watch(now, fleet);
+                    }
                 }
                 _ = samples.recv_many(&mut batch, BATCH_MAX) => {
                     let now = (self.clock)();
@@ -379,37 +396,52 @@ impl Turn {
     fn reload(&mut self) -> Result<web::ReloadDone, Vec<String>> {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
-        let (targets, qr_pages) = (settings.targets.len(), qr_pages(&settings));
-        let asked = self.adoptions.apply(&settings.targets);
-        self.configured = settings.targets;
-        self.remedies.replace(asked.clone());
-        self.notify.replace(settings.notifiers, qr_pages);
-        self.sources.replace(asked.clone());
-        self.recorder.reloaded(now.wall, &settings.policy, &asked);
-        self.targets.send_replace(Arc::new(asked));
-        self.paths.send_replace(settings.paths);
-        self.token.send_replace(settings.server.token);
-        self.alertmanager.send_replace(settings.alertmanager);
-        self.handle(now, Input::PolicyChanged(settings.policy));
-        Ok(web::ReloadDone { targets, needs_restart })
+        self.token.send_replace(settings.server.token.clone());
+        self.alertmanager.send_replace(settings.alertmanager.clone());
+        self.paths.send_replace(Arc::clone(&settings.paths));
+        self.notify.replace(settings.notifiers.clone(), BTreeMap::new());
+        self.discovered.replace(&settings.discoveries);
+        self.configured = settings;
+        let fleet = self.fleet();
+        self.remedies.replace(fleet.targets.clone());
+        self.watch(now, fleet);
+        Ok(web::ReloadDone { targets: self.targets.borrow().len(), needs_restart })
+    }
+
+    /// Returns what is configured and what was found besides.
+    fn fleet(&mut self) -> Fleet {
+        let asked = self.adoptions.apply(&self.configured.targets);
+        self.discovered.merge(&self.configured, asked)
+    }
+
+    /// Watches these from here on. Whoever stays the same is not disturbed.
+    fn watch(&mut self, now: Moment, fleet: Fleet) {
+        let Fleet { targets, policy } = fleet;
+        self.notify.link(qr_pages(&targets));
+        self.sources.replace(targets.clone());
+        self.recorder.reloaded(now.wall, &policy, &targets);
+        self.targets.send_replace(Arc::new(targets));
+        self.handle(now, Input::PolicyChanged(policy));
     }
 
     /// Asks for the session that took the place of another one from here on; durable before the step that made it counts as done.
     fn adopt(&mut self, adopted: Adopted) {
         tracing::warn!(old = adopted.old, new = adopted.new, "a session took the place of another one");
         self.adoptions.add(adopted);
-        let asked = self.adoptions.apply(&self.configured);
-        self.remedies.adopt(asked.clone());
-        self.sources.replace(asked.clone());
-        self.recorder.reloaded((self.clock)().wall, self.watchdog.policy(), &asked);
-        self.targets.send_replace(Arc::new(asked));
+        let Fleet { targets, policy: _ } = self.fleet();
+        self.remedies.adopt(targets.clone());
+        self.sources.replace(targets.clone());
+        self.recorder.reloaded((self.clock)().wall, self.watchdog.policy(), &targets);
+        self.targets.send_replace(Arc::new(targets));
     }
 
     fn publish(&mut self) {
         let now = (self.clock)();
         let age = now.since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
-            self.dropped.send_replace(dropped(&self.sources, &self.recorder));
+            let found = self.discovered.dropped();
+            self.dropped.send_replace(dropped(&self.sources, &self.recorder).into_iter().chain(found).collect());
+            self.shown.send_replace(self.discovered.shown());
             self.notified.send_replace(notified(&self.notify));
             self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
             self.is_stale = false;
@@ -452,9 +484,9 @@ fn run_files(settings: &Settings) -> PathBuf {
 }
 
 /// The pages on which a person scans.
-fn qr_pages(settings: &Settings) -> BTreeMap<TargetId, String> {
+fn qr_pages(targets: &BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, String> {
     let page = |(id, target): (&TargetId, &Arc<Target>)| Some((id.clone(), target.qr_page.clone()?));
-    settings.targets.iter().filter_map(page).collect()
+    targets.iter().filter_map(page).collect()
 }
 
 /// What became of the events of each notifier: sent, failed, dropped.
@@ -464,7 +496,9 @@ fn notified(notify: &Notify) -> BTreeMap<String, [u64; 3]> {
 }
 
 fn warn_of_missing_roots(http: &Http, settings: &Settings) {
-    let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"));
+    let is_secure = |discovery: &Discovery| discovery.from.place().starts_with("https:");
+    let needs_roots = settings.targets.values().any(|target| target.url.starts_with("https:"))
+        || settings.discoveries.iter().any(is_secure);
     if let Some(missing) = http.no_roots().filter(|_| needs_roots) {
         tracing::error!("{missing}");
     }
@@ -475,6 +509,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
     let (dropped, notified, reload) = (turn.dropped.subscribe(), turn.notified.subscribe(), turn.reloads.report());
     let hard_stops = turn.remedies.hard_stops();
     let (expiries, inflow) = (turn.expiries.clone(), turn.inflow.clone());
+    let discoveries = turn.shown.subscribe();
     Arc::new(move |snapshot: &Snapshot| {
         let shell = metrics::Shell {
             build: metrics::Build::this(),
@@ -485,6 +520,7 @@ fn metrics_renderer(turn: &Turn, denials: web::Denials) -> RenderMetrics {
             hard_stops: hard_stops.counts(),
             inbound: inflow.counts(),
             credentials: expiries.borrow().clone(),
+            discoveries: discoveries.borrow().clone(),
         };
         metrics::render(snapshot, &shell)
     })

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dialect;
+pub mod discover;
 pub mod docker;
 pub mod driver;
 pub mod engine;

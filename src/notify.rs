@@ -72,6 +72,11 @@ impl Notify {
         }
     }
 
+    /// Takes other pages on which a person scans; the notifiers stay as they are.
+    pub fn link(&mut self, links: BTreeMap<TargetId, String>) {
+        self.links = links;
+    }
+
     /// Tells an event to whoever wants it. Returns at once.
     pub fn tell(&mut self, now: Wall, event: &Event) {
         let Some(letter) = Letter::about(now, event, self.told, &self.links) else { return };

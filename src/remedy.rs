@@ -155,7 +155,7 @@ impl Remedies {
         self.off = Off::default();
     }
 
-    /// Takes the same targets with other sessions; a hook that is off stays off.
+    /// Takes other targets or sessions that nobody has configured anew; a hook that is off stays off.
     pub fn adopt(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
         self.clients = Arc::new(Clients::of(&targets, &self.http));
         self.targets = targets;
@@ -229,7 +229,7 @@ impl Off {
 }
 
 impl HardStops {
-    /// Begins at 0 for every target whose hooks can stop a service.
+    /// Begins at 0 for every target whose hooks can stop a service; of those that are gone nothing is shown any more.
     fn begin(&self, targets: &BTreeMap<TargetId, Arc<Target>>) {
         let stops = |call: &Call| match call {
             Call::Docker(call) => matches!(call.deed, DockerDeed::Stop { .. }),
@@ -243,6 +243,7 @@ impl HardStops {
         };
         let can_stop = |target: &&Arc<Target>| target.hooks.values().any(|hook| hook.calls().any(stops));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|target, _| targets.contains_key(target.as_str()));
         for target in targets.values().filter(can_stop) {
             counts.entry(target.id.to_string()).or_default();
         }
@@ -250,8 +251,9 @@ impl HardStops {
 
     fn count(&self, target: &TargetId) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(target.to_string()).or_default();
-        *count = count.saturating_add(1);
+        if let Some(count) = counts.get_mut(target.as_str()) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Returns the counts.

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["cli"],
     &["driver", "replay", "demo"],
-    &["source", "remedy", "notify", "store", "recorder", "metrics", "web"],
+    &["source", "discover", "remedy", "notify", "store", "recorder", "metrics", "web"],
     &["docker"],
     &["http"],
     &["config"],

@@ -20,6 +20,8 @@ use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 
 #[path = "config/calls.rs"]
 mod calls;
+#[path = "config/discover.rs"]
+mod discover;
 #[path = "config/docker.rs"]
 mod docker;
 #[path = "config/hooks.rs"]

@@ -21,7 +21,7 @@ use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::sample::{Failure, Memory, SessionState};
 use wa_watchdog::engine::snapshot::{CareView, Snapshot, TargetView};
 use wa_watchdog::engine::target::TargetId;
-use wa_watchdog::metrics::{self, Build, Kind, Reload, Shell};
+use wa_watchdog::metrics::{self, Build, Discovery, Kind, Reload, Shell};
 
 #[test]
 fn a_small_fleet_reads_like_this() {
@@ -123,12 +123,14 @@ fn counters_start_at_zero_with_every_label_they_can_have() {
         ("wa_watchdog_orders_denied_total", 1),
         ("wa_watchdog_hard_stops_total", 1),
         ("wa_watchdog_inbound_total", 1),
+        ("wa_watchdog_discovery_refreshes_total", 2),
     ];
     let shell = Shell {
         denials: BTreeMap::from([("no_token", 0)]),
         inbound: BTreeMap::from([(("waha", "taken"), 0)]),
         notifications: BTreeMap::from([("ops".to_owned(), [0; 3])]),
         hard_stops: BTreeMap::from([("shop".to_owned(), 0)]),
+        discoveries: BTreeMap::from([("account".to_owned(), discovery(None, [0, 0]))]),
         ..shell()
     };
     let families = parse(&metrics::render(&snapshot, &shell));
@@ -329,7 +331,13 @@ fn shell() -> Shell {
         notifications: BTreeMap::from([("ops".to_owned(), [7, 1, 0])]),
         hard_stops: BTreeMap::from([("shop".to_owned(), 1)]),
         credentials: BTreeMap::from([((TargetId::new("shop").expect("a name"), "reset"), made_up::ago(-86_400))]),
+        discoveries: BTreeMap::from([("account".to_owned(), discovery(Some(true), [12, 1]))]),
     }
+}
+
+fn discovery(up: Option<bool>, [found, refused]: [u64; 2]) -> Discovery {
+    let refreshes = BTreeMap::from([("found", found), ("refused", refused)]);
+    Discovery { up, targets: found, refreshes, last_success: up.map(|_| made_up::ago(30)) }
 }
 
 fn only_a_newcomer() -> Snapshot {

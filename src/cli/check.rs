@@ -1,5 +1,7 @@
 //! `check`: a configuration, and with `--live` the gateways behind it.
 
+mod discovered;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,9 +24,9 @@ const AT_ONCE: usize = 32;
 
 /// Check a configuration: every problem at once, each with file, line, key, what is wrong and what to do.
 ///
-/// With --live it also asks every gateway once and says what it heard, and looks at every hook whether it could act now: rights,
+/// With --live it also asks every gateway once and says what it heard, asks every discovery once and lists what it would watch, and looks at every hook whether it could act now: rights,
 /// names, mounts, what a proxy denies. Nothing is stopped, started or changed. Exit code 2 on a bad configuration, 1 if a gateway
-/// was not understood or a hook could not act.
+/// was not understood, a hook could not act, or a discovery did not tell what can be watched.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog check --config watchdog.toml
@@ -33,7 +35,7 @@ const AT_ONCE: usize = 32;
 pub(super) struct Args {
     #[command(flatten)]
     site: Site,
-    /// Ask every gateway once, and look at every hook whether it could act.
+    /// Ask every gateway and every discovery once, and look at every hook whether it could act.
     #[arg(long)]
     live: bool,
     /// How it is printed.
@@ -82,10 +84,15 @@ fn print_good(format: Format, settings: &Settings) -> anyhow::Result<()> {
                 "the configuration is good: {targets} target{}",
                 if targets == 1 { "" } else { "s" }
             ))?;
+            for line in discovered::describe(&settings.discoveries) {
+                print::line(&line)?;
+            }
         }
         Format::Json => {
             let warnings = &settings.warnings;
-            print::line(&json!({ "good": true, "targets": settings.targets.len(), "warnings": warnings }).to_string())?;
+            let (targets, discoveries) = (settings.targets.len(), discovered::as_json(&settings.discoveries));
+            let said = json!({ "good": true, "targets": targets, "discoveries": discoveries, "warnings": warnings });
+            print::line(&said.to_string())?;
         }
     }
     Ok(())
@@ -94,6 +101,7 @@ fn print_good(format: Format, settings: &Settings) -> anyhow::Result<()> {
 /// Asks every gateway once; true if each was understood and knows its session.
 async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool> {
     let http = Http::new()?;
+    let all_told = discovered::ask_all(&settings, &http, format).await?;
     let poller = Poller::new(http.clone(), clock::machine());
     let mut waiting = settings.targets.into_values();
     let mut asked = JoinSet::new();
@@ -114,7 +122,7 @@ async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool>
             Format::Json => print::line(&answer.json(name).to_string())?,
         }
     }
-    Ok(heard.values().all(Heard::is_good))
+    Ok(all_told && heard.values().all(Heard::is_good))
 }
 
 /// What was found out about a target.

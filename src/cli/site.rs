@@ -57,7 +57,7 @@ impl Site {
             Some(file) => file,
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
             // A container may be configured by its environment alone.
-            None if env.keys().any(|name| name.starts_with(TARGET_TWINS)) => {
+            None if env.keys().any(|name| TWINS.iter().any(|twins| name.starts_with(twins))) => {
                 return config::parse("", "environment", Path::new(""), env);
             }
             None => return Err(vec![nothing_to_watch()]),
@@ -86,8 +86,8 @@ impl Site {
 const DEFAULT_FILE: &str = "watchdog.toml";
 /// Names the configuration file where no flag does.
 const CONFIG_VARIABLE: &str = "WA_WATCHDOG_CONFIG";
-/// What the environment twins of targets begin with.
-const TARGET_TWINS: &str = "WA_WATCHDOG__TARGET__";
+/// What the environment twins of targets and of discoveries begin with.
+const TWINS: [&str; 2] = ["WA_WATCHDOG__TARGET__", "WA_WATCHDOG__DISCOVER__"];
 
 fn nothing_to_watch() -> Problem {
     Problem {

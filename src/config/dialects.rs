@@ -17,16 +17,16 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Finds dialects for targets.
 #[derive(Debug)]
-pub(super) struct Dialects<'a> {
+pub(super) struct Dialects {
     /// Where relative paths begin.
-    base_dir: &'a Path,
+    base_dir: PathBuf,
     /// The files that were read; none where one was refused.
     read: BTreeMap<PathBuf, Option<Arc<Dialect>>>,
 }
 
-impl<'a> Dialects<'a> {
-    pub(super) fn new(base_dir: &'a Path) -> Self {
-        Self { base_dir, read: BTreeMap::new() }
+impl Dialects {
+    pub(super) fn new(base_dir: &Path) -> Self {
+        Self { base_dir: base_dir.to_owned(), read: BTreeMap::new() }
     }
 
     /// Finds the dialect that a value names.
@@ -45,7 +45,7 @@ impl<'a> Dialects<'a> {
     }
 }
 
-impl Dialects<'_> {
+impl Dialects {
     /// Returns what names the dialect to whoever reads it from another folder: its name, or its whole path.
     pub(super) fn place(&self, item: &Item, report: &mut Report) -> String {
         let name = item.text(report).unwrap_or_default().trim();
@@ -57,7 +57,8 @@ impl Dialects<'_> {
     }
 }
 
-fn is_path(name: &str) -> bool {
+/// Tells whether it names a file, and no built-in dialect.
+pub(super) fn is_path(name: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }
 

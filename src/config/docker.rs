@@ -280,11 +280,16 @@ fn line(line: &Line, how: How, destroys: bool) -> BuiltIn {
 pub(super) fn at(section: &mut Section, report: &mut Report) -> Option<DockerAt> {
     let hint = "write the container's name, as docker ps shows it";
     let container = section.need(report, "container", hint).and_then(|item| name(&item, report, hint));
-    let endpoint = match section.take("endpoint") {
+    let endpoint = endpoint_of(section, report);
+    Some(DockerAt { container: container?, endpoint: endpoint? })
+}
+
+/// Reads which daemon it is.
+pub(super) fn endpoint_of(section: &mut Section, report: &mut Report) -> Option<DockerEndpoint> {
+    match section.take("endpoint") {
         Some(item) => endpoint(&item, report),
         None => parse_endpoint(ENDPOINT_DEFAULT),
-    };
-    Some(DockerAt { container: container?, endpoint: endpoint? })
+    }
 }
 
 fn endpoint(item: &Item, report: &mut Report) -> Option<DockerEndpoint> {

@@ -31,6 +31,11 @@ impl Modes {
         Self { default, item, is_act_told: false }
     }
 
+    /// Returns the mode of targets that say nothing else.
+    pub(super) fn default(&self) -> Mode {
+        self.default
+    }
+
     /// Takes the mode of one target.
     pub(super) fn take(&mut self, target: &mut Section, report: &mut Report) -> Mode {
         let own = target.take("mode");

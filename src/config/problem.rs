@@ -37,6 +37,13 @@ impl Report {
         self.problems.add(problem);
     }
 
+    /// Forgets what was noted of a key: it is told of another one.
+    pub(super) fn forget(&mut self, key: &str) {
+        for problems in [&mut self.problems, &mut self.warnings] {
+            problems.told.retain(|problem| problem.key != key);
+        }
+    }
+
     /// Returns what was made together with the warnings; or every problem, in the order of their lines.
     pub(super) fn finish<T>(self, made: T) -> Result<(T, Vec<Problem>), Vec<Problem>> {
         if self.problems.told.is_empty() { Ok((made, self.warnings.finish())) } else { Err(self.into_problems()) }

@@ -17,7 +17,8 @@ use super::section::{Item, Section};
 use super::target::Reader;
 use super::twins::lay_twins_over;
 use super::{
-    PathAt, Problem, Recorder, Server, Settings, Store, TARGETS_MAX, Target, fleet, inbound, notify, path, secret,
+    PathAt, Problem, Recorder, Server, Settings, Store, TARGETS_MAX, Target, discover, fleet, inbound, notify, path,
+    secret,
 };
 use crate::engine::policy::{Policy, TOGETHER, Watch};
 use crate::engine::target::TargetId;
@@ -43,7 +44,8 @@ const RECORDINGS_BYTES_DEFAULT: u64 = 256 << 20;
 const RECORDINGS_BYTES: RangeInclusive<u64> = (1 << 20)..=(1 << 40);
 
 /// Sections that a person may look for here.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("discovery", "who tells which sessions there are stands in a section of its own, as [discover.NAME.wasender]"),
     ("targets", "each target is a section of its own, [target.NAME]"),
     ("remedy", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
     ("hooks", "the hooks of a target stand in its own sections, as in [target.NAME.remedy.restart.exec]"),
@@ -82,7 +84,8 @@ pub(super) fn read_tree(
     let store = store(&mut root, &mut report, base_dir);
     let recorder = recorder(&mut root, &mut report, base_dir, &store);
     let (thresholds, together) = thresholds(&mut root, &mut report);
-    let items = target_items(&mut root, &mut report);
+    let found = discover::take(&mut root, &mut report);
+    let items = target_items(&mut root, &mut report, found.is_empty());
     root.finish_with(&mut report, |name| {
         let of_policy = policy::is_key(name).then(|| "write it under [policy]".to_owned());
         of_policy.or_else(|| ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, hint)| (*hint).to_owned()))
@@ -90,8 +93,9 @@ pub(super) fn read_tree(
     let dialects = Dialects::new(base_dir);
     let scope = Scope { report: &mut report, base_dir, env };
     let modes = Modes::new(mode, mode_item);
-    let reader = Reader { scope, dialects, thresholds: &thresholds, modes, paths: &paths, shared: Vec::new() };
-    let (watched, targets) = targets(reader, items);
+    let mut reader = Reader { scope, dialects, thresholds: &thresholds, modes, paths: &paths, shared: Vec::new() };
+    let (watched, targets) = targets(&mut reader, items);
+    let discoveries = discover::read(&mut reader, found);
     let names = paths.iter().map(|path| Arc::clone(&path.name)).collect();
     let policy = Policy { targets: watched, together, fleet, paths: names };
     let limits = thresholds.limits;
@@ -103,6 +107,7 @@ pub(super) fn read_tree(
         policy,
         limits,
         targets,
+        discoveries,
         notifiers,
         paths,
         warnings: Vec::new(),
@@ -176,7 +181,7 @@ fn thresholds(root: &mut Section, report: &mut Report) -> (Thresholds, Duration)
 }
 
 /// Takes the sections of targets, in the order of the file.
-fn target_items(root: &mut Section, report: &mut Report) -> Vec<(String, Item)> {
+fn target_items(root: &mut Section, report: &mut Report, is_needed: bool) -> Vec<(String, Item)> {
     let hint = "write a section for each session to watch, as in [target.shop], with dialect and url";
     let mut items = match root.take("target") {
         None => Vec::new(),
@@ -185,7 +190,7 @@ fn target_items(root: &mut Section, report: &mut Report) -> Vec<(String, Item)> 
             Some(mut section) => section.take_all(),
         },
     };
-    if items.is_empty() {
+    if items.is_empty() && is_needed {
         root.missing(report, "target", hint);
     }
     if TARGETS_MAX < items.len() {
@@ -199,7 +204,7 @@ fn target_items(root: &mut Section, report: &mut Report) -> Vec<(String, Item)> 
 
 type Watched = (BTreeMap<TargetId, Watch>, BTreeMap<TargetId, Arc<Target>>);
 
-fn targets(mut reader: Reader<'_>, items: Vec<(String, Item)>) -> Watched {
+fn targets(reader: &mut Reader<'_>, items: Vec<(String, Item)>) -> Watched {
     let (mut watched, mut targets) = (BTreeMap::new(), BTreeMap::new());
     let mut asked: BTreeMap<_, TargetId> = BTreeMap::new();
     for (name, item) in items {

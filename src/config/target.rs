@@ -22,7 +22,7 @@ const SESSION_BYTES_MAX: usize = 256;
 /// Longest name of a host group, in bytes.
 const GROUP_BYTES_MAX: usize = 128;
 /// Most different sets of thresholds that are compared to share them; a fleet has few.
-const SHARED_MAX: usize = 64;
+pub(super) const SHARED_MAX: usize = 64;
 
 /// Where gateways live that everybody asks at the same place.
 const URL_DEFAULTS: [(&str, &str); 1] = [("wasender", "https://www.wasenderapi.com/api")];
@@ -43,7 +43,7 @@ const ELSEWHERE: [(&str, &str); 4] = [
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) scope: Scope<'a>,
-    pub(super) dialects: Dialects<'a>,
+    pub(super) dialects: Dialects,
     /// Thresholds of targets that say nothing else.
     pub(super) thresholds: &'a Thresholds,
     pub(super) modes: Modes,
@@ -99,7 +99,7 @@ impl Reader<'_> {
         let has = |ask| dialect.path(ask, route).is_some();
         let watch = Watch {
             whose: format!("{url:?} {session:?} {status_path:?}").into(),
-            limits: self.share(&thresholds.limits),
+            limits: share(&mut self.shared, &thresholds.limits),
             has_deep: has(Ask::Deep),
             has_qr: has(Ask::Qr),
             has_status: has(Ask::Status),
@@ -209,17 +209,18 @@ impl Reader<'_> {
         };
         self.scope.report.warn(&section.at, &section.key, what, hint);
     }
+}
 
-    fn share(&mut self, limits: &Limits) -> Arc<Limits> {
-        if let Some(shared) = self.shared.iter().find(|shared| shared.as_ref() == limits) {
-            return Arc::clone(shared);
-        }
-        let limits = Arc::new(limits.clone());
-        if self.shared.len() < SHARED_MAX {
-            self.shared.push(Arc::clone(&limits));
-        }
-        limits
+/// Returns equal thresholds that were met before, or these.
+fn share(shared: &mut Vec<Arc<Limits>>, limits: &Limits) -> Arc<Limits> {
+    if let Some(same) = shared.iter().find(|same| same.as_ref() == limits) {
+        return Arc::clone(same);
     }
+    let limits = Arc::new(limits.clone());
+    if shared.len() < SHARED_MAX {
+        shared.push(Arc::clone(&limits));
+    }
+    limits
 }
 
 fn reading(from: &MemoryFrom) -> MemoryReading {
@@ -285,7 +286,8 @@ pub(super) fn group(item: &Item, report: &mut Report) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn default_url(dialect: &str) -> Option<&'static str> {
+/// Returns where everybody asks a gateway of this dialect.
+pub(super) fn default_url(dialect: &str) -> Option<&'static str> {
     URL_DEFAULTS.iter().find(|(name, _)| *name == dialect).map(|(_, url)| *url)
 }
 

@@ -10,9 +10,9 @@ use super::section::quoted;
 pub const PREFIX: &str = "WA_WATCHDOG__";
 
 /// Sections whose keys are names that somebody chose.
-const NAMED: [&str; 2] = ["target", "notify"];
+const NAMED: [&str; 3] = ["target", "notify", "discover"];
 
-/// Most parts of a name. The deepest key has seven: `TARGET__SHOP__REMEDY__RESTART__HTTP__POLL__URL`.
+/// Most parts of a name. The deepest key has as many: `DISCOVER__ALL__TARGET__REMEDY__RESTART__HTTP__POLL__URL`.
 const PARTS_MAX: usize = 8;
 
 /// Lays every twin over a tree. An empty variable counts as not set: Compose cannot leave one out.

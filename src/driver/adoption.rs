@@ -1,11 +1,10 @@
 //! Sessions that took the place of others by our own doing: remembered beside the ledger, and applied to whoever asks for the old one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::keepsake::{beside_the_ledger, read, write};
 use crate::config::{Settings, Target};
 use crate::engine::TargetId;
 use crate::remedy::Adopted;
@@ -25,10 +24,8 @@ pub(super) struct Adoptions {
 impl Adoptions {
     /// Reads what an earlier watchdog wrote down. A file that cannot be read is told, and counts as empty.
     pub(super) fn open(settings: &Settings) -> Self {
-        let mut name = settings.store.path.clone().into_os_string();
-        name.push(".adopted.json");
-        let file = PathBuf::from(name);
-        let all = read(&file).unwrap_or_else(|error| {
+        let file = beside_the_ledger(settings, ".adopted.json");
+        let all = read(&file, FILE_BYTES_MAX).map(Option::unwrap_or_default).unwrap_or_else(|error| {
             tracing::error!(%error, file = %file.display(), "which sessions took the place of others cannot be read");
             Vec::new()
         });
@@ -66,30 +63,11 @@ impl Adoptions {
     }
 }
 
-fn read(file: &Path) -> io::Result<Vec<Adopted>> {
-    let mut text = String::new();
-    match File::open(file) {
-        Ok(file) => file.take(FILE_BYTES_MAX).read_to_string(&mut text)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    Ok(serde_json::from_str(&text)?)
-}
-
-fn write(file: &Path, all: &[Adopted]) -> io::Result<()> {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
-    let fresh = PathBuf::from(name);
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).open(&fresh)?;
-    out.write_all(&serde_json::to_vec_pretty(all)?)?;
-    out.sync_all()?;
-    fs::rename(&fresh, file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::config;
 

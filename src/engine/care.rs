@@ -134,6 +134,12 @@ impl Care {
         self.following.is_none() && self.hand_off.is_none() && self.proposal.is_none() && self.standing.is_empty()
     }
 
+    /// Tells whether there is anything that counts once it is watched no more.
+    #[must_use]
+    pub fn has_past(&self) -> bool {
+        self.pause.is_some() || !self.history.is_blank()
+    }
+
     /// Keeps what counts for a target that is watched no more.
     #[must_use]
     pub fn retired(self) -> Self {

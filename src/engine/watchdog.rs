@@ -385,7 +385,8 @@ impl Watchdog {
     }
 
     fn retire(&mut self, id: TargetId, care: Care) {
-        if self.former.len() < FORMER_MAX {
+        // Sessions come and go by the hundred; room is for those for which something was done.
+        if care.has_past() && self.former.len() < FORMER_MAX {
             self.former.insert(id, care.retired());
         }
     }

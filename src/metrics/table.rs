@@ -6,6 +6,7 @@ use crate::engine::pattern::Pattern;
 use crate::engine::sample::SessionState;
 use crate::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
 
+use super::discoveries::{discovery_last_success, discovery_refreshes, discovery_targets, discovery_up};
 use super::remedies::{
     attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, needs_person, network_path_up, paused,
     refusals, remedies, remedy_duration, reset_frequency, resets, resets_in_window, scan_deadline, storm_active,
@@ -17,10 +18,11 @@ use super::{Declared, Kind, Scrape};
 const NONE: &[&str] = &[];
 const TARGET: &[&str] = &["target"];
 const STATE: &[&str] = &["target", "state"];
+const DISCOVERY: &[&str] = &["discovery"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 47] = [
+pub(super) static CATALOGUE: [Declared; 51] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -217,6 +219,30 @@ pub(super) static CATALOGUE: [Declared; 47] = [
         &["target", "credential"],
         credential_expiry,
         "When a token ends that says it itself (a JWT): the target's own, or the one that the hook of a remedy sends.",
+    ),
+    gauge(
+        "wa_watchdog_discovery_up",
+        DISCOVERY,
+        discovery_up,
+        "Whether the last refresh of the discovery was clean (1), or what was found before still counts (0).",
+    ),
+    gauge(
+        "wa_watchdog_discovery_targets",
+        DISCOVERY,
+        discovery_targets,
+        "Targets that are watched because of the discovery.",
+    ),
+    counter(
+        "wa_watchdog_discovery_refreshes_total",
+        &["discovery", "outcome"],
+        discovery_refreshes,
+        "Refreshes of the discovery by what came of them.",
+    ),
+    gauge(
+        "wa_watchdog_discovery_last_success_timestamp_seconds",
+        DISCOVERY,
+        discovery_last_success,
+        "Unix time of the last clean refresh of the discovery; absent before the first.",
     ),
     gauge("wa_watchdog_targets", NONE, targets, "Targets that are watched."),
     gauge("wa_watchdog_targets_failing", NONE, targets_failing, "Targets with an open incident."),

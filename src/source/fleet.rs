@@ -35,8 +35,8 @@ pub const QUEUE_MAX: usize = 1024;
 /// - A target has at most one call of a kind in flight. An order while it is in flight is dropped and counted.
 /// - A full queue drops the sample and counts it.
 /// - A call that panics ends alone, and is counted.
-/// - [`Sources::replace`], and dropping the sources, end every call in flight at once: the answer to a question that nobody asks
-///   any more is no news.
+/// - [`Sources::replace`] ends the calls to targets that are gone or asked otherwise, and dropping the sources ends every call in
+///   flight: the answer to a question that nobody asks any more is no news.
 pub struct Sources {
     http: Http,
     clock: Clock,
@@ -45,7 +45,7 @@ pub struct Sources {
     tracker: TaskTracker,
     counts: Arc<Counts>,
     lines: BTreeMap<TargetId, Arc<Line>>,
-    /// Ends the calls to these targets.
+    /// Ends every call.
     end: CancellationToken,
     followers: Followers,
 }
@@ -58,6 +58,8 @@ struct Line {
     deep: Place,
     qr: Place,
     reading: Reading,
+    /// Ends the calls to it.
+    end: CancellationToken,
 }
 
 /// The one place for calls of a kind.
@@ -102,7 +104,7 @@ impl Sources {
         let Some(turn) = Turn::take(line, ask, &self.counts) else {
             return self.counts.busy.add();
         };
-        let (line, counts) = (Arc::clone(line), Arc::clone(&self.counts));
+        let (line, counts, end) = (Arc::clone(line), Arc::clone(&self.counts), line.end.clone());
         let (poller, samples) = (self.poller.clone(), self.samples.clone());
         let call = async move {
             turn.carry_out(poller.clone(), samples.clone()).await;
@@ -111,13 +113,11 @@ impl Sources {
                 line.read_past(&poller, &samples, &counts).await;
             }
         };
-        self.tracker.spawn(self.end.clone().run_until_cancelled_owned(call));
+        self.tracker.spawn(end.run_until_cancelled_owned(call));
     }
 
-    /// Takes other targets from here on; every call in flight ends.
+    /// Takes other targets from here on. Those that are asked as before are not disturbed; every other call in flight ends.
     pub fn replace(&mut self, targets: BTreeMap<TargetId, Arc<Target>>) {
-        self.end.cancel();
-        self.end = CancellationToken::new();
         let outlet = |target| Outlet {
             http: self.http.clone(),
             counts: Arc::clone(&self.counts),
@@ -126,7 +126,22 @@ impl Sources {
             target,
         };
         self.followers.replace(&targets, &self.tracker, &outlet);
-        self.lines = lines(targets);
+        let mut before = std::mem::take(&mut self.lines);
+        for (id, target) in targets {
+            let line = match before.remove(&id) {
+                Some(line) if is_asked_alike(line.endpoints.target(), &target) => line,
+                other => {
+                    if let Some(line) = other {
+                        line.end.cancel();
+                    }
+                    Arc::new(Line::new(id.clone(), target, self.end.child_token()))
+                }
+            };
+            self.lines.insert(id, line);
+        }
+        for line in before.into_values() {
+            line.end.cancel();
+        }
     }
 
     /// Returns how many calls are in flight.
@@ -158,6 +173,11 @@ impl fmt::Debug for Sources {
 }
 
 impl Line {
+    fn new(id: TargetId, target: Arc<Target>, end: CancellationToken) -> Self {
+        let (status, deep, qr) = (Place::default(), Place::default(), Place::default());
+        Self { id, endpoints: Endpoints::of(target), status, deep, qr, reading: Reading::default(), end }
+    }
+
     fn place(&self, ask: Ask) -> &Place {
         match ask {
             Ask::Status => &self.status,
@@ -242,13 +262,36 @@ impl Drop for Turn {
     }
 }
 
-fn lines(targets: BTreeMap<TargetId, Arc<Target>>) -> BTreeMap<TargetId, Arc<Line>> {
-    let line = |(id, target): (TargetId, Arc<Target>)| {
-        let (status, deep, qr) = (Place::default(), Place::default(), Place::default());
-        (
-            id.clone(),
-            Arc::new(Line { id, endpoints: Endpoints::of(target), status, deep, qr, reading: Reading::default() }),
-        )
-    };
-    targets.into_iter().map(line).collect()
+/// Tells whether two targets are asked the same in the same way; what is done about them may differ.
+fn is_asked_alike(one: &Target, other: &Target) -> bool {
+    // What is done about it, and what is followed beside the polls, is not asked here.
+    let Target {
+        id,
+        dialect,
+        dialect_at: _,
+        url,
+        session,
+        status_path,
+        token,
+        timeout,
+        body_bytes_max,
+        vendor,
+        qr_page: _,
+        senses: _,
+        hooks: _,
+    } = one;
+    let how = (id, url, session, status_path, token, vendor, timeout, body_bytes_max);
+    // A dialect of a file is read anew with the configuration, and may be another one then.
+    Arc::ptr_eq(dialect, &other.dialect)
+        && how
+            == (
+                &other.id,
+                &other.url,
+                &other.session,
+                &other.status_path,
+                &other.token,
+                &other.vendor,
+                &other.timeout,
+                &other.body_bytes_max,
+            )
 }

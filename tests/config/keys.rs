@@ -5,7 +5,7 @@ use std::fs;
 use crate::{problems, root, with};
 
 /// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 37] = [
+const SECTIONS: [&str; 43] = [
     "",
     "server",
     "store",
@@ -43,6 +43,12 @@ const SECTIONS: [&str; 37] = [
     "path.whatsapp",
     "target.shop.inbound",
     "alertmanager",
+    "discover.account",
+    "discover.account.wasender",
+    "discover.account.waha",
+    "discover.account.evolution",
+    "discover.account.docker",
+    "discover.account.file",
 ];
 
 #[test]

@@ -6,10 +6,12 @@
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]
 
+mod account;
 mod adoption;
 mod commands;
 mod crash;
 mod daemon;
+mod discover;
 mod docker;
 mod doctor;
 #[path = "../remedy/doubles.rs"]

@@ -69,6 +69,13 @@ impl Past {
 }
 
 impl History {
+    /// Tells whether nothing ever happened.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let Self { past, unhelpful: _, failed_resets: _, acked, disturbed, updated } = self;
+        past.is_empty() && acked.is_none() && disturbed.is_none() && updated.is_none()
+    }
+
     /// Adds an attempt.
     pub fn note(&mut self, past: Past) {
         if PAST_MAX <= self.past.len() {
