@@ -103,7 +103,7 @@ impl Docker {
         let mut state = self.state();
         let log = &mut state.container.as_mut().unwrap().log;
         // The one and the other output in turn.
-        let output = if log.len() % 2 == 0 { 1 } else { 2 };
+        let output = if log.len().is_multiple_of(2) { 1 } else { 2 };
         log.push(Said { at, output, text: line.to_owned() });
     }
 
@@ -201,7 +201,7 @@ async fn follow(stream: &mut (impl AsyncWrite + Unpin), query: &str, state: &Mut
         let (bytes, piece, is_over) = {
             let state = state.lock().unwrap();
             let present = state.container.as_ref().filter(|present| present.id == container.id);
-            let log = present.map_or(&[][..], |present| &present.log[next.min(present.log.len())..]);
+            let log = present.and_then(|present| present.log.get(next..)).unwrap_or_default();
             let log = if state.is_dead { &[][..] } else { log };
             next += log.len();
             let new = log.iter().filter(|said| since.is_none_or(|since| since <= said.at));
@@ -214,7 +214,7 @@ async fn follow(stream: &mut (impl AsyncWrite + Unpin), query: &str, state: &Mut
         };
         let pieces = bytes.chunks(if piece == 0 { bytes.len().max(1) } else { piece });
         for piece in pieces {
-            let piece = &piece[..piece.len().min(room)];
+            let (piece, _) = piece.split_at(piece.len().min(room));
             room -= piece.len();
             if !piece.is_empty() {
                 let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();

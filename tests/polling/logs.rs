@@ -57,7 +57,7 @@ impl Follower {
     }
 
     fn dropped(&self, reason: &str) -> u64 {
-        self.sources.dropped()[reason]
+        *self.sources.dropped().get(reason).unwrap()
     }
 }
 
@@ -81,7 +81,12 @@ fn with(container: Container) -> State {
 
 /// A line that means something, and is not like any other.
 fn line(number: usize) -> String {
-    format!("🔄 State changed to: {} (after {number}ms)", ["OPENING", "PAIRING", "CONNECTED"][number % 3])
+    let state = match number % 3 {
+        0 => "OPENING",
+        1 => "PAIRING",
+        _ => "CONNECTED",
+    };
+    format!("🔄 State changed to: {state} (after {number}ms)")
 }
 
 fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
@@ -325,11 +330,13 @@ async fn a_file_is_followed_through_every_way_to_rotate_it() {
     assert_eq!(follower.lines(1).await, ["🔄 State changed to: OPENING (after 0ms)"]);
 
     // Renamed and made anew, with half a line before, and a writer that is late.
-    append(&path, &format!("{}\n{}", line(1), &line(2)[..10]));
+    let whole = line(2);
+    let (first, rest) = whole.split_at(10);
+    append(&path, &format!("{}\n{first}", line(1)));
     let aside = folder.path().join("service.log.1");
     fs::rename(&path, &aside).unwrap();
     append(&path, "");
-    append(&aside, &format!("{}\n", &line(2)[10..]));
+    append(&aside, &format!("{rest}\n"));
     append(&path, &format!("{}\n", line(3)));
     assert_eq!(follower.lines(3).await, numbered(1..4));
 

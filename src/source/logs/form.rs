@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn the_two_outputs_are_not_mixed_within_a_line() {
         let mut form = Form::of(None, false);
-        let frame = |kind: u8, text: &str| [&[kind, 0, 0, 0, 0, 0, 0, text.len() as u8], text.as_bytes()].concat();
+        let length = |text: &str| u8::try_from(text.len()).unwrap();
+        let frame = |kind: u8, text: &str| [&[kind, 0, 0, 0, 0, 0, 0, length(text)], text.as_bytes()].concat();
         let bytes = [frame(1, "Disconnected: "), frame(2, "a warning\n"), frame(1, "CONFLICT\n")].concat();
         let lines: Vec<Vec<u8>> = form.feed(&bytes).unwrap().into_iter().map(|line| line.bytes).collect();
         assert_eq!(lines, [b"a warning".to_vec(), b"Disconnected: CONFLICT".to_vec()]);

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_hole_of_zeros_hides_no_line() {
         let mut lines = Lines::default();
-        lines.feed(&[0; 100_000]);
+        lines.feed(&vec![0; 100_000]);
         assert_eq!(texts(lines.feed(b"after it\n")), ["after it"]);
     }
 }

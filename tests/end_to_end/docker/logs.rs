@@ -119,7 +119,7 @@ fn no_line_is_lost_or_doubled_where_the_daemon_is_restarted() {
 /// Waits until everything that was said was heard, once, after what was heard from earlier containers.
 fn all_heard(daemon: &Daemon, talker: &Talker<'_>, before: u64) -> u64 {
     daemon.wait_for("everything to be said", |_| talker.is_done());
-    let written = || before + u64::try_from(talker.numbered()).expect("a number");
+    let written = || before.saturating_add(u64::try_from(talker.numbered()).expect("a number"));
     daemon.wait_for("everything to be heard", |daemon| written() <= signals(daemon));
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(signals(daemon), written(), "of lines in all");
