@@ -129,14 +129,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         hook_answers,
         tracker.clone(),
     );
-    let notify = Notify::new(
-        settings.notifiers.clone(),
-        qr_pages(&targets),
-        http.clone(),
-        Arc::clone(&wall),
-        tracker.clone(),
-        stop.clone(),
-    );
+    let notify = notify(&settings, &targets, &http, &wall, (&tracker, &stop));
     let sources = Sources::new(targets.clone(), http.clone(), Arc::clone(&clock), samples_in, tracker.clone());
     let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let mut recorder = recorder(&settings);
@@ -149,7 +142,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     let (token, token_seen) = watch::channel(settings.server.token.clone());
     let (alertmanager, alertmanager_seen) = watch::channel(settings.alertmanager.clone());
     let (pushes_in, pushes) = mpsc::channel(inbound::QUEUE_MAX);
-    let (denials, inflow) = (web::Denials::default(), web::Inflow::default());
+    let (denials, inflow, ready) = (web::Denials::default(), web::Inflow::default(), web::Readiness::default());
     let targets = watch::Sender::new(Arc::new(targets));
     let expiries = watch::Sender::new(Expiries::new());
     let mut turn = Turn {
@@ -180,7 +173,6 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         published: now,
         targets,
     };
-    let ready = web::Readiness::default();
     let web = web::State {
         snapshot,
         ready: ready.clone(),
@@ -196,10 +188,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         clock: wall,
     };
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
-    tracker.spawn(stop.clone().run_until_cancelled_owned(expiry::keep_reading(turn.targets.subscribe(), expiries)));
-    let (paths_in, paths_seen) = mpsc::channel(source::path::QUEUE_MAX);
-    let looking = source::path::keep_looking(turn.paths.subscribe(), http, paths_in);
-    tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
+    let paths_seen = look_beside(&turn, http, expiries, (&tracker, &stop));
     ready.open();
     tracing::info!(targets = turn.targets.borrow().len(), "watching");
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
@@ -216,6 +205,33 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     recorder.close();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Makes who tells of events.
+fn notify(
+    settings: &Settings,
+    targets: &BTreeMap<TargetId, Arc<Target>>,
+    http: &Http,
+    wall: &Arc<dyn Fn() -> Wall + Send + Sync>,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Notify {
+    let (notifiers, wall) = (settings.notifiers.clone(), Arc::clone(wall));
+    Notify::new(notifiers, qr_pages(targets), http.clone(), wall, tracker.clone(), stop.clone())
+}
+
+/// Looks at what is beside the sessions: when tokens end, and whether the network paths are up.
+fn look_beside(
+    turn: &Turn,
+    http: Http,
+    expiries: watch::Sender<Expiries>,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> mpsc::Receiver<PathSeen> {
+    let (paths_in, paths_seen) = mpsc::channel(source::path::QUEUE_MAX);
+    let reading = expiry::keep_reading(turn.targets.subscribe(), expiries);
+    let looking = source::path::keep_looking(turn.paths.subscribe(), http, paths_in);
+    tracker.spawn(stop.clone().run_until_cancelled_owned(reading));
+    tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
+    paths_seen
 }
 
 /// Ends the ledger's thread, once it has written what it was given.

@@ -80,7 +80,8 @@ struct Row {
 /// A network path.
 #[derive(Debug, Deserialize)]
 struct Path {
-    path: String,
+    #[serde(rename = "path")]
+    name: String,
     up: bool,
     why: Option<Word>,
 }
@@ -146,7 +147,7 @@ fn weather(listing: &Listing) -> Vec<String> {
     let storm =
         listing.storm.then(|| String::from("a storm is on: many targets turned bad together, so nothing is done"));
     let down = listing.paths.iter().filter(|path| !path.up);
-    let paths = down.map(|path| network_path(&path.path, path.why.as_ref()));
+    let paths = down.map(|path| network_path(&path.name, path.why.as_ref()));
     pause.into_iter().chain(storm).chain(paths).collect()
 }
 

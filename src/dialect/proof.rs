@@ -164,7 +164,9 @@ mod tests {
         let settle = |status, body| match doubt.settle(missing(), now(), heard(status, body)) {
             Reply::Missing(word) => (SessionState::Missing, word.as_str().to_owned()),
             Reply::Answer(answer) => (answer.state, answer.word.unwrap().as_str().to_owned()),
-            reply => panic!("{reply:?}"),
+            reply @ (Reply::NoAnswer(_) | Reply::Refused { .. } | Reply::Unasked(_) | Reply::Throttled { .. }) => {
+                panic!("{reply:?}")
+            }
         };
         let gone = settle(404, r#"{"success":false,"message":"Session not found"}"#);
         assert_eq!(gone, (SessionState::Missing, "unknown (16548); its vendor does not know it either".to_owned()));

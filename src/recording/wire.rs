@@ -81,7 +81,7 @@ pub(crate) struct Call<'a> {
     pub(crate) latency: Duration,
     outcome: Outcome<'a>,
     /// What came of asking somebody else whether that can be true.
-    checked: Option<Outcome<'a>>,
+    checked: Option<Box<Outcome<'a>>>,
 }
 
 #[derive(Debug)]
@@ -182,7 +182,7 @@ struct RawCall<'a> {
     #[serde(default)]
     latency_ms: u64,
     #[serde(borrow)]
-    checked: Option<Box<RawCall<'a>>>,
+    checked: Option<Box<Self>>,
 }
 
 /// The headers that say when to come back; a recording may hold others.
@@ -378,7 +378,7 @@ fn call<E: serde::de::Error>(raw: RawCall<'_>) -> Result<Call<'_>, E> {
         return Err(E::custom("only a poll can be unasked, and then nothing came of it"));
     }
     let latency = Duration::from_millis(raw.latency_ms);
-    let checked = raw.checked.map(|checked| call(*checked)).transpose()?.map(|call| call.outcome);
+    let checked = raw.checked.map(|checked| call(*checked)).transpose()?.map(|call| Box::new(call.outcome));
     let outcome = match (raw.status, raw.error) {
         (Some(status), None) => {
             Outcome::Reply { status, headers: raw.headers, body: body(raw.body).map_err(E::custom)? }

@@ -276,10 +276,9 @@ mod tests {
         let sample = |checked: Option<Came>| {
             let call = Call { latency: Duration::ZERO, came: reply(404), checked };
             let line = write(&Raw::Asked(Ask::Status, call));
-            match read(&line).sample(&waha, route).unwrap() {
-                Sample::Poll { reply, .. } => reply,
-                sample => panic!("{sample:?}"),
-            }
+            let sample = read(&line).sample(&waha, route).unwrap();
+            let Sample::Poll { reply, .. } = sample else { panic!("{sample:?}") };
+            reply
         };
         assert!(matches!(sample(None), Reply::Missing(_)));
         assert!(matches!(sample(Some(reply(200))), Reply::Missing(_)));

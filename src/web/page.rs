@@ -59,7 +59,7 @@ fn weather(snapshot: &Snapshot) -> String {
     }
     for path in snapshot.paths.iter().filter(|path| !path.up) {
         let said = network_path(&path.path, path.why.as_ref());
-        text.push_str(&format!("<p>{}</p>\n", escape(&said)));
+        text.extend(["<p>", &escape(&said), "</p>\n"]);
     }
     text
 }

@@ -38,12 +38,15 @@ use play::{Broken, Play};
 const SEEDS: u64 = if cfg!(debug_assertions) { 12 } else { 300 };
 /// From this many seeds on everything must have happened at least once: a simulation in which nothing happens proves nothing.
 const ENOUGH: u64 = 300;
+/// After so many worlds it is told what happened so far.
+const TOLD_EVERY: u64 = 500;
 /// How long each world lasts.
 const LASTS: Duration = Duration::from_hours(12);
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
+    worlds: u64,
     pub(crate) seconds: u64,
     runs: BTreeMap<Remedy, u64>,
     destroying: u64,
@@ -68,6 +71,7 @@ impl Totals {
     }
 
     fn add(&mut self, other: &Self) {
+        self.worlds += 1;
         self.seconds += other.seconds;
         self.destroying += other.destroying;
         self.helped += other.helped;
@@ -157,7 +161,12 @@ fn play_all(from: u64, seeds: u64) -> ExitCode {
                     }
                     let mut play = Play::new(seed, false);
                     let played = play.run(LASTS);
-                    totals.lock().unwrap().add(&play.totals);
+                    let mut sum = totals.lock().unwrap();
+                    sum.add(&play.totals);
+                    if sum.worlds.is_multiple_of(TOLD_EVERY) && sum.worlds < seeds {
+                        sum.print(sum.worlds);
+                    }
+                    drop(sum);
                     if let Err(broken) = played {
                         failed.store(true, Ordering::Relaxed);
                         first.lock().unwrap().get_or_insert((seed, broken));

@@ -119,12 +119,20 @@ pub(crate) const RULES: &[(&str, Rule)] = &[
 impl Scene<'_> {
     /// The attempt begins with this act, and the watchdog decided it: alone, or released by a person.
     fn begins_unordered(&self) -> Option<()> {
-        (self.this.begun.is_none() && self.this.ordered.is_none()).then_some(())
+        (self.begins() && self.this.ordered.is_none()).then_some(())
     }
 
     /// It begins, and nobody forced it.
     fn begins_unforced(&self) -> Option<()> {
-        (self.this.begun.is_none() && self.this.ordered != Some(true)).then_some(())
+        (self.begins() && self.this.ordered != Some(true)).then_some(())
+    }
+
+    /// The attempt begins with this act. One that a crash ended before it began only sees that the service runs.
+    fn begins(&self) -> bool {
+        let plan = self.this.watch.plans.get(&self.order.remedy);
+        let step = plan.and_then(|plan| plan.steps.get(self.order.index));
+        let winds_up = 0 < self.order.index && step.is_some_and(|step| step.leaves_running);
+        self.this.begun.is_none() && !winds_up
     }
 
     fn view(&self) -> Option<&TargetView> {
