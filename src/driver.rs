@@ -114,8 +114,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         Arc::new(move || clock().wall)
     };
     let adoptions = Adoptions::open(&settings);
-    let mut discovered =
-        Discovered::open(&settings, http.clone(), Arc::clone(&clock), tracker.clone(), stop.clone());
+    let mut discovered = Discovered::open(&settings, http.clone(), Arc::clone(&clock), tracker.clone(), stop.clone());
     let Fleet { targets, policy } = discovered.merge(&settings, adoptions.apply(&settings.targets));
     let remedies = Remedies::new(
         targets.clone(),

@@ -227,8 +227,7 @@ fn discovery(name: String, item: Item, reader: &mut Reader<'_>) -> Option<Discov
     let (from, token) = from(kind, item, &mut reader.scope);
     let template = Template::take(kind, target, (key, at), token, reader);
     let max = usize::try_from(max?).unwrap_or(TARGETS_MAX);
-    let discovery =
-        Discovery { name, from: from?, every: every?, max, prefix: prefix?, template: Arc::new(template?) };
+    let discovery = Discovery { name, from: from?, every: every?, max, prefix: prefix?, template: Arc::new(template?) };
     is_named.then_some(discovery)
 }
 
@@ -301,7 +300,11 @@ fn file(item: &Item, scope: &mut Scope<'_>) -> Option<PathBuf> {
     let stars = |part: Component<'_>| part.as_os_str().to_string_lossy().contains('*');
     let has_name = matches!(path.components().next_back(), Some(Component::Normal(_)));
     if !has_name || path.parent().is_some_and(|folder| folder.components().any(stars)) {
-        item.refuse(scope.report, "is not the name of a file", "write it as in \"targets/*.json\": * stands in the last part alone");
+        item.refuse(
+            scope.report,
+            "is not the name of a file",
+            "write it as in \"targets/*.json\": * stands in the last part alone",
+        );
         return None;
     }
     Some(scope.base_dir.join(path))

@@ -110,7 +110,9 @@ impl Listed {
             (!label.is_empty()).then(|| label.to_owned())
         };
         let port = match label("port") {
-            Some(text) => text.parse::<u16>().ok().filter(|port| *port != 0).ok_or("the label wa-watchdog.port is no port")?,
+            Some(text) => {
+                text.parse::<u16>().ok().filter(|port| *port != 0).ok_or("the label wa-watchdog.port is no port")?
+            }
             None => self.port()?,
         };
         let scheme = label("scheme").unwrap_or_else(|| "http".to_owned());
@@ -205,7 +207,8 @@ mod tests {
             let text = format!(r#"[{{"Names":["/b"],"State":"running"{rest}}}]"#);
             read(&containers(&text), DockerAddress::Ip, &BTreeMap::new()).odd.pop().map(|(_, why)| why)
         };
-        let label = |key: &str, value: &str| format!(r#","Labels":{{"wa-watchdog.port":"1","wa-watchdog.{key}":"{value}"}}"#);
+        let label =
+            |key: &str, value: &str| format!(r#","Labels":{{"wa-watchdog.port":"1","wa-watchdog.{key}":"{value}"}}"#);
         assert_eq!(why("").as_deref(), Some("it has no label wa-watchdog.port, and exposes no port"));
         let two = r#","Ports":[{"PrivatePort":1,"Type":"tcp"},{"PrivatePort":2,"Type":"tcp"}]"#;
         assert_eq!(why(two).as_deref(), Some("it has no label wa-watchdog.port, and exposes several ports"));
@@ -214,10 +217,7 @@ mod tests {
             why(&label("scheme", "ftp")).as_deref(),
             Some("the label wa-watchdog.scheme is neither http nor https")
         );
-        assert_eq!(
-            why(&label("path", "x")).as_deref(),
-            Some("the label wa-watchdog.path does not begin with a slash")
-        );
+        assert_eq!(why(&label("path", "x")).as_deref(), Some("the label wa-watchdog.path does not begin with a slash"));
         let text = r#"[{"Names":["/b"],"Labels":{"wa-watchdog.port":"http"}}]"#;
         let odd = read(&containers(text), DockerAddress::Name, &BTreeMap::new()).odd;
         assert_eq!(odd, [("b".to_owned(), "the label wa-watchdog.port is no port".to_owned())]);

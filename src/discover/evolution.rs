@@ -13,12 +13,8 @@ const DIALECT: &str = "evolution";
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Row {
-    Two {
-        name: String,
-    },
-    One {
-        instance: Instance,
-    },
+    Two { name: String },
+    One { instance: Instance },
 }
 
 #[derive(Debug, Deserialize)]

@@ -50,7 +50,11 @@ fn found(target: &str, labels: &BTreeMap<String, String>) -> Found {
     let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).to_owned();
     let (session, status_path) = (label("session"), label("status_path"));
     Found {
-        key: [Some(url.as_str()), session.as_deref(), status_path.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        key: [Some(url.as_str()), session.as_deref(), status_path.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
         name: label("name").or_else(|| session.clone()).unwrap_or(host),
         url,
         dialect: label("dialect"),

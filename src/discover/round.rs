@@ -81,7 +81,11 @@ pub async fn follow(of: Arc<Discovery>, held: Arc<Held>, counts: Arc<Counts>, de
 /// Makes targets of what was found: those that are known as they are stay the same ones. Returns with them the problems of those
 /// that cannot be targets. May block.
 #[must_use]
-pub fn read_all(of: &Discovery, named: BTreeMap<TargetId, Found>, before: &Held) -> (Held, Vec<(TargetId, Vec<Problem>)>) {
+pub fn read_all(
+    of: &Discovery,
+    named: BTreeMap<TargetId, Found>,
+    before: &Held,
+) -> (Held, Vec<(TargetId, Vec<Problem>)>) {
     let same = |id: &TargetId, found: &Found| before.get(id).filter(|entry| entry.found == *found)?.ready.clone();
     let mut held: Held = named
         .into_iter()
@@ -117,7 +121,11 @@ impl Round {
         let Heard { found, odd } = heard;
         let (section, now) = (&self.of.name, (self.desk.clock)().wall);
         if self.failing.take().is_some() {
-            tracing::info!(discovery = section, found = found.len(), "a discovery tells again which sessions there are");
+            tracing::info!(
+                discovery = section,
+                found = found.len(),
+                "a discovery tells again which sessions there are"
+            );
         }
         let known: BTreeMap<&str, &TargetId> =
             self.held.iter().map(|(id, entry)| (entry.found.key.as_str(), id)).collect();
@@ -143,13 +151,20 @@ impl Round {
     fn tell(&mut self, over: usize, odd: Vec<(String, String)>, problems: Vec<(TargetId, Vec<Problem>)>) {
         let section = &self.of.name;
         let problems = problems.into_iter().map(|(id, problems)| {
-            let what: Vec<String> = problems.into_iter().map(|Problem { key, what, .. }| format!("{key}: {what}")).collect();
+            let what: Vec<String> =
+                problems.into_iter().map(|Problem { key, what, .. }| format!("{key}: {what}")).collect();
             (id.to_string(), what.join("; "))
         });
-        let many = (0 < over).then(|| (String::new(), format!("it finds more than max = {}; the rest is not watched", self.of.max)));
+        let many = (0 < over)
+            .then(|| (String::new(), format!("it finds more than max = {}; the rest is not watched", self.of.max)));
         let all: BTreeSet<(String, String)> = odd.into_iter().chain(problems).chain(many).take(TOLD_MAX).collect();
         for (found, why) in all.difference(&self.told) {
-            tracing::warn!(discovery = section, found, why, "a discovery finds what cannot be watched; it is said once");
+            tracing::warn!(
+                discovery = section,
+                found,
+                why,
+                "a discovery finds what cannot be watched; it is said once"
+            );
         }
         self.told = all;
     }

@@ -207,7 +207,12 @@ pub(super) static CATALOGUE: [Declared; 48] = [
         discovery_up,
         "Whether the last refresh of the discovery was clean (1), or what was found before still counts (0).",
     ),
-    gauge("wa_watchdog_discovery_targets", DISCOVERY, discovery_targets, "Targets that are watched because of the discovery."),
+    gauge(
+        "wa_watchdog_discovery_targets",
+        DISCOVERY,
+        discovery_targets,
+        "Targets that are watched because of the discovery.",
+    ),
     counter(
         "wa_watchdog_discovery_refreshes_total",
         &["discovery", "outcome"],

@@ -265,7 +265,19 @@ impl Drop for Turn {
 /// Tells whether two targets are asked the same in the same way; what is done about them may differ.
 fn is_asked_alike(one: &Target, other: &Target) -> bool {
     // What is done about it, and what is followed beside the polls, is not asked here.
-    let Target { id, dialect, url, session, status_path, token, timeout, body_bytes_max, qr_page: _, senses: _, hooks: _ } = one;
+    let Target {
+        id,
+        dialect,
+        url,
+        session,
+        status_path,
+        token,
+        timeout,
+        body_bytes_max,
+        qr_page: _,
+        senses: _,
+        hooks: _,
+    } = one;
     let how = (id, url, session, status_path, token, timeout, body_bytes_max);
     // A dialect of a file is read anew with the configuration, and may be another one then.
     Arc::ptr_eq(dialect, &other.dialect)

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use wa_watchdog::config::{self, DiscoverFrom, Discovery, DockerAddress, DockerEndpoint, Found, Ready, Secret, Settings};
+use wa_watchdog::config::{
+    self, DiscoverFrom, Discovery, DockerAddress, DockerEndpoint, Found, Ready, Secret, Settings,
+};
 use wa_watchdog::engine::TargetId;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::policy::Mode;
@@ -35,7 +37,38 @@ endpoint = "socket"
 [discover.evolution.evolution]
 token_file = "no-such-file"
 "#;
-    insta::assert_snapshot!(refused(text));
+    insta::assert_snapshot!(refused(text), @r#"
+    watchdog.toml:3: discover.account.every: is below 5s
+      hint: write something from 5s to 1h
+    watchdog.toml:4: discover.account.max: is below 1
+      hint: write something from 1 to 20000
+    watchdog.toml:5: discover.account.prefix: cannot begin the name of a target
+      hint: use at most 32 letters, digits, '_', '-' or '.'
+    watchdog.toml:6: discover.account.interval: unknown key
+      hint: write every = "60s"
+    watchdog.toml:7: discover.account.wasender.token_file: is missing
+      hint: name the file of the personal access token: a session's own key cannot list sessions
+    watchdog.toml:8: discover.account.wasender.url: holds a user or a password
+      hint: take it out; a token is read from token_file or token_env
+    watchdog.toml:9: discover.account.wasender.tokn_file: unknown key
+      hint: did you mean "token_file"?
+    watchdog.toml:12: discover.two.file: stands beside another kind
+      hint: one section has one kind: write another section for the other one
+    watchdog.toml:14: discover.none: says not who is asked
+      hint: say who is asked, in one of the sections wasender, waha, evolution, docker and file below it
+    watchdog.toml:15: discover."a b": is not a name
+      hint: name it with 1 to 32 letters, digits, '_' or '-', as in [discover.account.wasender]
+    watchdog.toml:16: discover."a b".docker.address: "dns" is not a way to reach a container
+      hint: write "name", for a watchdog on the same network, or "ip"
+    watchdog.toml:17: discover."a b".docker.endpoint: "socket" is not the address of a Docker daemon
+      hint: write "unix:///var/run/docker.sock", or the address of a proxy as in "tcp://dockerproxy:2375"
+    watchdog.toml:18: discover.files.file.path: is missing
+      hint: name the file, as in path = "targets/*.json"
+    watchdog.toml:19: discover.evolution.evolution.url: is missing
+      hint: write where the gateway is, as in url = "http://localhost:3000"
+    watchdog.toml:20: discover.evolution.evolution.token_file: the file cannot be read: No such file or directory (os error 2)
+      hint: name a file that holds the token alone; a relative path begins at the folder of the configuration
+    "#);
 }
 
 #[test]
@@ -58,7 +91,24 @@ url = "http://c"
 [discover.d.target.remedy.restart.docker]
 container = "one"
 "#;
-    insta::assert_snapshot!(refused(text));
+    insta::assert_snapshot!(refused(text), @r#"
+    watchdog.toml:5: discover.w.target.url: is found for each target
+      hint: take it out
+    watchdog.toml:6: discover.w.target.token_file: is not the template's
+      hint: everything that is found is asked with the token of [discover.NAME.waha]
+    watchdog.toml:7: discover.w.target.mode: "auto" is not a mode
+      hint: write "observe", "approve" or "act"
+    watchdog.toml:8: discover.w.target.qr_pag: unknown key
+      hint: did you mean "qr_page"?
+    watchdog.toml:10: discover.w.target.policy.poll_every: "5" is not a time span
+      hint: write a number and a unit, as in "15s", "10m" or "1h 30m"
+    watchdog.toml:11: discover.w.target.remedy.restart.docker: is about one container, and the template is for many
+      hint: nobody knows here in which container a session runs: write the target by hand, or find it by the kind docker
+    watchdog.toml:13: discover.w.target.remedy.reconnect.coolify: is about one service, and the template is for many
+      hint: use wasender, http or exec, which are told the target; or write the target by hand
+    watchdog.toml:16: discover.d.target.remedy.restart.docker.container: is one container, and the template is for many
+      hint: write container = "{container}", which stands for the one that was found
+    "#);
 }
 
 #[test]
@@ -78,7 +128,12 @@ fn a_configuration_may_have_no_target_of_its_own() {
     assert_eq!(files.from, DiscoverFrom::File(folder.path().join("t/*.json")));
     assert_eq!((files.every, files.max, files.prefix.as_str()), (Duration::from_secs(5), 7, ""));
     assert!(settings.targets.is_empty() && settings.warnings.is_empty(), "{:?}", settings.warnings);
-    assert_eq!(in_words(&config::parse("", "f", Path::new(""), &BTreeMap::new()).unwrap_err()).matches("target: is missing").count(), 1);
+    assert_eq!(
+        in_words(&config::parse("", "f", Path::new(""), &BTreeMap::new()).unwrap_err())
+            .matches("target: is missing")
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -134,14 +189,18 @@ fn a_hook_of_docker_means_the_container_that_was_found() {
     let discovery = &settings(text).unwrap().discoveries[0];
     let found = Found { container: Some("wa-7".to_owned()), ..session("1", "http://wa-7:3001") };
     let hooks = format!("{:?}", ready(discovery, &found).target.hooks);
-    assert!(hooks.contains("\"wa-7\"") && hooks.contains("/sessions/wa-7") && !hooks.contains("{container}"), "{hooks}");
+    assert!(
+        hooks.contains("\"wa-7\"") && hooks.contains("/sessions/wa-7") && !hooks.contains("{container}"),
+        "{hooks}"
+    );
 }
 
 #[test]
 fn a_label_cannot_name_a_file_and_a_bad_one_is_no_target() {
     let discovery = &settings("[discover.d.docker]\n").unwrap().discoveries[0];
     let read = |found: Found| discovery.read([(&id("x"), &found)], []).pop().unwrap();
-    let problem = |found| read(found).unwrap_err().into_iter().map(|problem| problem.what).collect::<Vec<_>>().join("; ");
+    let problem =
+        |found| read(found).unwrap_err().into_iter().map(|problem| problem.what).collect::<Vec<_>>().join("; ");
     let found = |dialect: Option<&str>| Found { dialect: dialect.map(str::to_owned), ..session("1", "http://h") };
     assert_eq!(problem(found(Some("/etc/x.toml"))), "the label wa-watchdog.dialect names a file");
     assert_eq!(problem(found(Some("wahaa"))), "\"wahaa\" is not a built-in dialect");
@@ -186,7 +245,10 @@ fn two_sections_with_one_prefix_are_warned_of() {
         "{SHOP}[discover.a]\nprefix = \"\"\nwaha.url = \"http://a\"\n[discover.b]\nprefix = \"\"\nwaha.url = \"http://b\"\n"
     );
     let warnings = in_words(&settings(&text).unwrap().warnings);
-    assert!(warnings.starts_with("watchdog.toml:7: discover.b: gives its targets the same prefix as discover.a"), "{warnings}");
+    assert!(
+        warnings.starts_with("watchdog.toml:7: discover.b: gives its targets the same prefix as discover.a"),
+        "{warnings}"
+    );
 }
 
 fn parse(text: &str, folder: &Path) -> Settings {

@@ -51,8 +51,11 @@ async fn an_account_that_shows_its_list_whole_is_asked_once() {
 #[tokio::test]
 async fn a_list_that_never_ends_is_not_believed() {
     let server = MockServer::start().await;
-    always(&server, ResponseTemplate::new(200).set_body_json(json!({ "data": { "data": [row(1, "a")], "last_page": 1000 } })))
-        .await;
+    always(
+        &server,
+        ResponseTemplate::new(200).set_body_json(json!({ "data": { "data": [row(1, "a")], "last_page": 1000 } })),
+    )
+    .await;
     let failed = ask(&account(&server, "wasender")).await.unwrap_err();
     assert_eq!(failed, Failed::NotUnderstood("it has more than 100 pages".to_owned()));
 }

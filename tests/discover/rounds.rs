@@ -109,8 +109,7 @@ async fn what_is_too_much_or_cannot_be_watched_is_counted() {
     always(&waha, ResponseTemplate::new(200).set_body_json(json!([{ "name": ".." }, { "name": "good" }]))).await;
     let mut section = Section::begin(account(&waha, "waha"));
     let held = section.next().await;
-    let ready: Vec<&str> =
-        held.iter().filter(|(_, entry)| entry.ready.is_some()).map(|(id, _)| id.as_str()).collect();
+    let ready: Vec<&str> = held.iter().filter(|(_, entry)| entry.ready.is_some()).map(|(id, _)| id.as_str()).collect();
     assert_eq!((ready, held.len()), (vec!["a-good"], 2));
     section.until(|counted| 2 <= counted.unusable).await;
     assert!(section.reports.try_recv().is_err(), "it is told once");

@@ -101,12 +101,16 @@ impl Account {
         let Ok(reading) = stream.try_clone() else { return };
         let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
         while let Some(first) = lines.next() {
-            let has_token = lines.by_ref().take_while(|line| !line.is_empty()).fold(false, |has, line| {
-                has || line.eq_ignore_ascii_case(&format!("authorization: Bearer {TOKEN}"))
-            });
+            let has_token = lines
+                .by_ref()
+                .take_while(|line| !line.is_empty())
+                .fold(false, |has, line| has || line.eq_ignore_ascii_case(&format!("authorization: Bearer {TOKEN}")));
             let path = first.split(' ').nth(1).unwrap_or_default();
-            let (line, body) =
-                if has_token { self.answer(path) } else { ("401 Unauthorized", r#"{"message":"Unauthenticated."}"#.to_owned()) };
+            let (line, body) = if has_token {
+                self.answer(path)
+            } else {
+                ("401 Unauthorized", r#"{"message":"Unauthenticated."}"#.to_owned())
+            };
             let answer = format!(
                 "HTTP/1.1 {line}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
@@ -145,7 +149,9 @@ impl Account {
 impl World {
     fn page(&self, page: usize) -> String {
         let row = |id: &u64| {
-            format!(r#"{{"id":{id},"name":"shop {id}","status":"connected","api_key":"{SECRET}","webhook_secret":"{SECRET}"}}"#)
+            format!(
+                r#"{{"id":{id},"name":"shop {id}","status":"connected","api_key":"{SECRET}","webhook_secret":"{SECRET}"}}"#
+            )
         };
         let rows: Vec<String> = self.sessions.iter().skip((page - 1) * PAGE).take(PAGE).map(row).collect();
         let last = self.sessions.len().div_ceil(PAGE).max(1);

@@ -54,9 +54,16 @@ fn five_hundred_sessions_come_a_hundred_go_and_thirty_are_new() {
     }
     assert_eq!(after.value("wa_watchdog_dropped_total{reason=\"poll_unknown_target\"}"), Some(0.0));
     assert_eq!(after.value("wa_watchdog_dropped_total{reason=\"discovery_over_max\"}"), Some(0.0));
-    assert!(after.value("wa_watchdog_dropped_total{reason=\"poll_outdated\"}") <= Some(100.0), "only calls to who is gone end");
+    assert!(
+        after.value("wa_watchdog_dropped_total{reason=\"poll_outdated\"}") <= Some(100.0),
+        "only calls to who is gone end"
+    );
     assert_eq!(after.series, after.lines, "every series stands there once");
-    assert!(after.value("process_resident_memory_bytes") < Some(RSS_MAX), "{:?}", after.value("process_resident_memory_bytes"));
+    assert!(
+        after.value("process_resident_memory_bytes") < Some(RSS_MAX),
+        "{:?}",
+        after.value("process_resident_memory_bytes")
+    );
     asked_at_its_pace(&account, &asked, &stayed, begun);
 
     // Whatever the vendor answers in the place of its list changes nothing.
@@ -97,7 +104,8 @@ fn a_reload_keeps_what_was_found_and_a_section_that_is_gone_takes_it_along() {
 
     // A template that says more counts at once, whether or not the vendor answers, and what was seen stays.
     account.refuse(Some("503 Down"));
-    let changed = format!("{config}[discover.acc.target]\nmode = \"approve\"\n[discover.acc.target.remedy.reconnect.wasender]\n");
+    let changed =
+        format!("{config}[discover.acc.target]\nmode = \"approve\"\n[discover.acc.target.remedy.reconnect.wasender]\n");
     write_config(directory.path(), daemon.address, &changed);
     let reloaded = daemon.post("/-/reload");
     assert!(reloaded.contains("\"targets\":2"), "{reloaded}");
@@ -130,7 +138,10 @@ fn check_says_what_a_discovery_is_and_live_what_it_would_watch() {
     let said = run(&["check", "--config", &file]);
     let told = text(&said.stdout);
     assert_eq!(said.status.code(), Some(0), "{told}");
-    assert!(told.contains("the configuration is good: 0 targets\ndiscover.acc: wasender at http://127.0.0.1:"), "{told}");
+    assert!(
+        told.contains("the configuration is good: 0 targets\ndiscover.acc: wasender at http://127.0.0.1:"),
+        "{told}"
+    );
     assert!(told.contains(", every 5s, at most 1000 targets, named acc-…"), "{told}");
 
     let said = run(&["check", "--config", &file, "--live"]);

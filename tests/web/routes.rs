@@ -104,8 +104,7 @@ async fn metrics_can_be_read_by_a_scraper() {
         let [dropped, denials] = [(); 2].map(|()| BTreeMap::new());
         let (notifications, credentials, hard_stops) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let discoveries = BTreeMap::new();
-        let shell =
-            Shell { build, reload, dropped, denials, notifications, hard_stops, credentials, discoveries };
+        let shell = Shell { build, reload, dropped, denials, notifications, hard_stops, credentials, discoveries };
         metrics::render(snapshot, &shell)
     })
     .await;
