@@ -85,14 +85,11 @@ impl Discovered {
         stop: CancellationToken,
     ) -> Self {
         let file = beside_the_ledger(settings, ".found.json");
-        let kept: Kept = if settings.discoveries.is_empty() {
-            Kept::default()
-        } else {
-            read(&file, FILE_BYTES_MAX).map(Option::unwrap_or_default).unwrap_or_else(|error| {
-                tracing::error!(%error, file = %file.display(), "what was found before cannot be read");
-                Kept::default()
-            })
-        };
+        let kept: Option<Kept> = read(&file, FILE_BYTES_MAX).unwrap_or_else(|error| {
+            tracing::error!(%error, file = %file.display(), "what was found before cannot be read");
+            None
+        });
+        let kept = kept.unwrap_or_default();
         let (sender, reports) = mpsc::channel(discover::QUEUE_MAX);
         let (kept_in, to_write) = watch::channel(Arc::default());
         tracker.spawn(stop.clone().run_until_cancelled_owned(keep_writing(to_write, file)));
@@ -406,7 +403,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
         let mut discovered = found(&settings, &[("d", "4")], &[("e", "5")]);
-        let mut merge =
+        let merge =
             |discovered: &mut Discovered| watched(&discovered.merge_up_to(3, &settings, settings.targets.clone()));
         assert_eq!(merge(&mut discovered), ["d a 4", "e b 5", "mine a 1"]);
         tell(&mut discovered, "a", &[("a", "1"), ("b", "2"), ("d", "4")]);
