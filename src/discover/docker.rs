@@ -70,8 +70,11 @@ pub(super) async fn ask(
 ) -> Result<Heard, Failed> {
     let until = until(ANSWER_WITHIN);
     let filters = json!({ "label": [ENABLE] }).to_string();
-    let daemon = Daemon::at(endpoint, http, until).await.map_err(failed)?;
-    let list = daemon.read("/containers/json", &[("all", "1"), ("filters", &filters)], until).await.map_err(failed)?;
+    let daemon = Daemon::at(endpoint, http, until).await.map_err(|trouble| failed(&trouble))?;
+    let list = daemon
+        .read("/containers/json", &[("all", "1"), ("filters", &filters)], until)
+        .await
+        .map_err(|trouble| failed(&trouble))?;
     let not_understood = |_| Failed::NotUnderstood("it is not a list of containers".to_owned());
     let containers: Vec<Listed> = serde_json::from_value(list).map_err(not_understood)?;
     Ok(read(&containers, address, known))
@@ -162,7 +165,7 @@ impl Listed {
     }
 }
 
-fn failed(trouble: Trouble) -> Failed {
+fn failed(trouble: &Trouble) -> Failed {
     let text = trouble.to_string();
     match trouble {
         Trouble::Absent(_) | Trouble::Silent(_) => Failed::NoAnswer(text),

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::{Clock, Counts, Entry, Failed, Heard, Held, ask, name};
 use crate::config::{Discovery, Found, Problem, Ready};
 use crate::engine::target::TargetId;
 use crate::http::Http;
+use crate::http::message::until;
 
 /// Longest pause where a gateway says that it is asked too often, and not for how long.
 const BACK_OFF_MAX: Duration = Duration::from_mins(10);
@@ -62,7 +63,7 @@ struct Round {
 pub async fn follow(of: Arc<Discovery>, held: Arc<Held>, counts: Arc<Counts>, desk: Desk) {
     let mut round = Round { of, held, counts, desk, failing: None, throttled: 0, told: BTreeSet::new() };
     loop {
-        let begun = Instant::now();
+        let begun = until(Duration::ZERO);
         let known = round.held.values().map(|entry| (entry.found.key.clone(), entry.found.clone())).collect();
         let pause = match ask(&round.of, &round.desk.http, &round.desk.clock, &known).await {
             Ok(heard) => {

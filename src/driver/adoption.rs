@@ -25,11 +25,11 @@ impl Adoptions {
     /// Reads what an earlier watchdog wrote down. A file that cannot be read is told, and counts as empty.
     pub(super) fn open(settings: &Settings) -> Self {
         let file = beside_the_ledger(settings, ".adopted.json");
-        let all = read(&file, FILE_BYTES_MAX).map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        let all = read(&file, FILE_BYTES_MAX).unwrap_or_else(|error| {
             tracing::error!(%error, file = %file.display(), "which sessions took the place of others cannot be read");
-            Vec::new()
+            None
         });
-        Self { file, all }
+        Self { file, all: all.unwrap_or_default() }
     }
 
     /// Remembers one; durable when it returns.

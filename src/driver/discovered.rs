@@ -85,14 +85,11 @@ impl Discovered {
         stop: CancellationToken,
     ) -> Self {
         let file = beside_the_ledger(settings, ".found.json");
-        let kept: Kept = if settings.discoveries.is_empty() {
-            Kept::default()
-        } else {
-            read(&file, FILE_BYTES_MAX).map(Option::unwrap_or_default).unwrap_or_else(|error| {
-                tracing::error!(%error, file = %file.display(), "what was found before cannot be read");
-                Kept::default()
-            })
-        };
+        let kept: Option<Kept> = read(&file, FILE_BYTES_MAX).unwrap_or_else(|error| {
+            tracing::error!(%error, file = %file.display(), "what was found before cannot be read");
+            None
+        });
+        let kept = kept.unwrap_or_default();
         let (sender, reports) = mpsc::channel(discover::QUEUE_MAX);
         let (kept_in, to_write) = watch::channel(Arc::default());
         tracker.spawn(stop.clone().run_until_cancelled_owned(keep_writing(to_write, file)));
@@ -193,6 +190,10 @@ impl Discovered {
     /// Returns everything that is watched: what is configured, and what was found besides. `asked` are the configured targets as they
     /// are asked.
     pub(super) fn merge(&mut self, settings: &Settings, asked: BTreeMap<TargetId, Arc<Target>>) -> Fleet {
+        self.merge_up_to(TARGETS_MAX, settings, asked)
+    }
+
+    fn merge_up_to(&mut self, max: usize, settings: &Settings, asked: BTreeMap<TargetId, Arc<Target>>) -> Fleet {
         let mut fleet = Fleet { targets: asked, policy: settings.policy.clone() };
         let session = |target: &Target| (target.url.clone(), target.session.clone());
         let configured = settings.targets.values().chain(fleet.targets.values());
@@ -213,12 +214,12 @@ impl Discovered {
                     if by_hand.contains(&(whose.0.clone(), whose.1.clone())) || found.contains(&whose) {
                         continue;
                     }
-                    let left = match fleet.targets.len() {
-                        _ if fleet.targets.contains_key(id) => {
-                            Some((Left::NameTaken(id.clone()), &mut self.name_taken))
-                        }
-                        TARGETS_MAX.. => Some((Left::TooMany, &mut self.over_max)),
-                        _ => None,
+                    let left = if fleet.targets.contains_key(id) {
+                        Some((Left::NameTaken(id.clone()), &mut self.name_taken))
+                    } else if max <= fleet.targets.len() {
+                        Some((Left::TooMany, &mut self.over_max))
+                    } else {
+                        None
                     };
                     if let Some((left, count)) = left {
                         *count = count.saturating_add(1);
@@ -324,5 +325,121 @@ async fn keep_writing(mut kept: watch::Receiver<Arc<Kept>>, file: PathBuf) {
             }
             Ok(Err(_)) | Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::engine::{Moment, Wall};
+
+    const TEXT: &str = "[target.mine]\ndialect = \"waha\"\nurl = \"http://a\"\nsession = \"1\"\n\
+                        [discover.a]\nprefix = \"\"\nwaha.url = \"http://a\"\n\
+                        [discover.b]\nprefix = \"\"\nwaha.url = \"http://b\"\n";
+
+    /// What two sections have found, by name and session.
+    fn found(settings: &Settings, a: &[(&str, &str)], b: &[(&str, &str)]) -> Discovered {
+        let clock: discover::Clock =
+            Arc::new(|| Moment { uptime: std::time::Duration::ZERO, wall: Wall::from_secs(0) });
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let mut discovered = Discovered::open(settings, Http::new().unwrap(), clock, tracker, stop);
+        for (name, list) in [("a", a), ("b", b)] {
+            tell(&mut discovered, name, list);
+        }
+        discovered
+    }
+
+    fn tell(discovered: &mut Discovered, name: &str, list: &[(&str, &str)]) {
+        let of = Arc::clone(&discovered.sections[name].discovery);
+        let one = |(id, session): &(&str, &str)| {
+            let found = Found {
+                key: (*session).to_owned(),
+                name: (*id).to_owned(),
+                url: of.from.place(),
+                dialect: None,
+                session: Some((*session).to_owned()),
+                status_path: None,
+                container: None,
+            };
+            (TargetId::new(id).unwrap(), found)
+        };
+        let held = Arc::new(made(&of, list.iter().map(one).collect()));
+        assert!(discovered.take(Report { of, held }));
+    }
+
+    fn watched(fleet: &Fleet) -> Vec<String> {
+        let one = |(id, target): (&TargetId, &Arc<Target>)| {
+            assert!(fleet.policy.targets.contains_key(id));
+            format!(
+                "{id} {} {}",
+                target.url.trim_start_matches("http://"),
+                target.session.as_deref().unwrap_or_default()
+            )
+        };
+        fleet.targets.iter().map(one).collect()
+    }
+
+    fn settings(folder: &std::path::Path) -> Settings {
+        config::parse(&format!("store.path = \"ledger.db\"\n{TEXT}"), "f", folder, &BTreeMap::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_is_configured_by_hand_wins_and_a_name_is_had_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let lists = [("one", "1"), ("two", "2"), ("mine", "3")];
+        let mut discovered = found(&settings, &lists, &[("one", "1"), ("two", "2")]);
+        let fleet = discovered.merge(&settings, settings.targets.clone());
+        // Session 1 at a is watched by hand; the name `mine` is a person's, and `two` the first section's.
+        assert_eq!(watched(&fleet), ["mine a 1", "one b 1", "two a 2"]);
+        let dropped = discovered.dropped();
+        assert_eq!((dropped["discovery_name_taken"], dropped["discovery_over_max"]), (2, 0));
+        assert_eq!((discovered.shown()["a"].targets, discovered.shown()["b"].targets), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn who_is_one_too_many_is_the_one_that_came_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let mut discovered = found(&settings, &[("d", "4")], &[("e", "5")]);
+        let merge =
+            |discovered: &mut Discovered| watched(&discovered.merge_up_to(3, &settings, settings.targets.clone()));
+        assert_eq!(merge(&mut discovered), ["d a 4", "e b 5", "mine a 1"]);
+        tell(&mut discovered, "a", &[("a", "1"), ("b", "2"), ("d", "4")]);
+        assert_eq!(merge(&mut discovered), ["d a 4", "e b 5", "mine a 1"], "session 1 is watched by hand");
+        assert_eq!(discovered.dropped()["discovery_over_max"], 1);
+        tell(&mut discovered, "b", &[]);
+        assert_eq!(merge(&mut discovered), ["b a 2", "d a 4", "mine a 1"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_section_tells_that_is_no_more_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let mut discovered = found(&settings, &[("d", "4")], &[("e", "5")]);
+        let old = Arc::clone(&discovered.sections["a"].discovery);
+        let changed = TEXT.replace("http://a", "http://c").replace("[discover.b]", "[discover.b]\nevery = \"5s\"");
+        let changed = config::parse(&changed, "f", folder.path(), &BTreeMap::new()).unwrap();
+        discovered.replace(&changed.discoveries);
+        assert!(!discovered.take(Report { of: old, held: Arc::default() }));
+        let fleet = discovered.merge(&changed, changed.targets.clone());
+        assert_eq!(watched(&fleet), ["e b 5", "mine c 1"], "who asks the same keeps what it found");
+    }
+
+    #[tokio::test]
+    async fn what_was_found_is_known_after_a_restart_by_the_same_section_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let discovered = found(&settings, &[("d", "4")], &[("e", "5")]);
+        let kept = Arc::clone(&discovered.kept.borrow());
+        let file = folder.path().join("ledger.db.found.json");
+        write(&file, kept.as_ref()).unwrap();
+        let read: Kept = read(&file, FILE_BYTES_MAX).unwrap().unwrap();
+        assert_eq!(read, *kept);
+        let held = |discovery: &Discovery| read.held(discovery).map(|held| held.len());
+        assert_eq!(settings.discoveries.iter().map(held).collect::<Vec<_>>(), [Some(1), Some(1)]);
+        let other = config::parse(&TEXT.replace("http://b", "http://c"), "f", folder.path(), &BTreeMap::new()).unwrap();
+        assert_eq!(other.discoveries.iter().map(held).collect::<Vec<_>>(), [Some(1), None]);
     }
 }

@@ -37,7 +37,38 @@ endpoint = "socket"
 [discover.evolution.evolution]
 token_file = "no-such-file"
 "#;
-    insta::assert_snapshot!(refused(text));
+    insta::assert_snapshot!(refused(text), @r#"
+    watchdog.toml:3: discover.account.every: is below 5s
+      hint: write something from 5s to 1h
+    watchdog.toml:4: discover.account.max: is below 1
+      hint: write something from 1 to 20000
+    watchdog.toml:5: discover.account.prefix: cannot begin the name of a target
+      hint: use at most 32 letters, digits, '_', '-' or '.'
+    watchdog.toml:6: discover.account.interval: unknown key
+      hint: write every = "60s"
+    watchdog.toml:7: discover.account.wasender.token_file: is missing
+      hint: name the file of the personal access token: a session's own key cannot list sessions
+    watchdog.toml:8: discover.account.wasender.url: holds a user or a password
+      hint: take it out; a token is read from token_file or token_env
+    watchdog.toml:9: discover.account.wasender.tokn_file: unknown key
+      hint: did you mean "token_file"?
+    watchdog.toml:12: discover.two.file: stands beside another kind
+      hint: one section has one kind: write another section for the other one
+    watchdog.toml:14: discover.none: says not who is asked
+      hint: say who is asked, in one of the sections wasender, waha, evolution, docker and file below it
+    watchdog.toml:15: discover."a b": is not a name
+      hint: name it with 1 to 32 letters, digits, '_' or '-', as in [discover.account.wasender]
+    watchdog.toml:16: discover."a b".docker.address: "dns" is not a way to reach a container
+      hint: write "name", for a watchdog on the same network, or "ip"
+    watchdog.toml:17: discover."a b".docker.endpoint: "socket" is not the address of a Docker daemon
+      hint: write "unix:///var/run/docker.sock", or the address of a proxy as in "tcp://dockerproxy:2375"
+    watchdog.toml:18: discover.files.file.path: is missing
+      hint: name the file, as in path = "targets/*.json"
+    watchdog.toml:19: discover.evolution.evolution.url: is missing
+      hint: write where the gateway is, as in url = "http://localhost:3000"
+    watchdog.toml:20: discover.evolution.evolution.token_file: the file cannot be read: No such file or directory (os error 2)
+      hint: name a file that holds the token alone; a relative path begins at the folder of the configuration
+    "#);
 }
 
 #[test]
@@ -60,7 +91,24 @@ url = "http://c"
 [discover.d.target.remedy.restart.docker]
 container = "one"
 "#;
-    insta::assert_snapshot!(refused(text));
+    insta::assert_snapshot!(refused(text), @r#"
+    watchdog.toml:5: discover.w.target.url: is found for each target
+      hint: take it out
+    watchdog.toml:6: discover.w.target.token_file: is not the template's
+      hint: everything that is found is asked with the token of [discover.NAME.waha]
+    watchdog.toml:7: discover.w.target.mode: "auto" is not a mode
+      hint: write "observe", "approve" or "act"
+    watchdog.toml:8: discover.w.target.qr_pag: unknown key
+      hint: did you mean "qr_page"?
+    watchdog.toml:10: discover.w.target.policy.poll_every: "5" is not a time span
+      hint: write a number and a unit, as in "15s", "10m" or "1h 30m"
+    watchdog.toml:11: discover.w.target.remedy.restart.docker: is about one container, and the template is for many
+      hint: nobody knows here in which container a session runs: write the target by hand, or find it by the kind docker
+    watchdog.toml:13: discover.w.target.remedy.reconnect.coolify: is about one service, and the template is for many
+      hint: use wasender, http or exec, which are told the target; or write the target by hand
+    watchdog.toml:16: discover.d.target.remedy.restart.docker.container: is one container, and the template is for many
+      hint: write container = "{container}", which stands for the one that was found
+    "#);
 }
 
 #[test]

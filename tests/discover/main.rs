@@ -1,8 +1,7 @@
 //! Discoveries against servers and files that do what real ones do, and what no good one does.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
+    clippy::disallowed_methods,
     reason = "a test that cannot go on shall stop; helpers of tests"
 )]
 

@@ -1,6 +1,5 @@
 //! A section asked again and again: what it reports, and what changes nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,7 +139,7 @@ impl Section {
     async fn until(&self, is_so: impl Fn(&Counted) -> bool) {
         let waiting = async {
             while !is_so(&self.counts.now()) {
-                tokio::time::sleep(EVERY / 8).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         assert!(timeout(PATIENCE, waiting).await.is_ok(), "in vain: {:?}", self.counts.now());
@@ -158,6 +157,5 @@ async fn list(server: &MockServer, rows: Value) {
 }
 
 fn names(held: &Held) -> Vec<&str> {
-    let by_name: BTreeMap<&str, ()> = held.keys().map(|id| (id.as_str(), ())).collect();
-    by_name.into_keys().collect()
+    held.keys().map(wa_watchdog::engine::TargetId::as_str).collect()
 }

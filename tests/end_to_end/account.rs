@@ -36,8 +36,6 @@ pub(crate) struct Polls {
     pub(crate) last: Instant,
     /// The longest time between two of them.
     pub(crate) longest: Duration,
-    /// The shortest one.
-    pub(crate) shortest: Duration,
 }
 
 impl Account {
@@ -89,7 +87,7 @@ impl Account {
     /// Counts gaps between polls anew.
     pub(crate) fn forget_gaps(&self) {
         for polls in self.world().polls.values_mut() {
-            (polls.longest, polls.shortest) = (Duration::ZERO, Duration::MAX);
+            polls.longest = Duration::ZERO;
         }
     }
 
@@ -101,10 +99,9 @@ impl Account {
         let Ok(reading) = stream.try_clone() else { return };
         let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
         while let Some(first) = lines.next() {
-            let has_token = lines
-                .by_ref()
-                .take_while(|line| !line.is_empty())
-                .fold(false, |has, line| has || line.eq_ignore_ascii_case(&format!("authorization: Bearer {TOKEN}")));
+            let wanted = format!("authorization: Bearer {TOKEN}");
+            let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+            let has_token = head.iter().any(|line| line.eq_ignore_ascii_case(&wanted));
             let path = first.split(' ').nth(1).unwrap_or_default();
             let (line, body) = if has_token {
                 self.answer(path)
@@ -163,11 +160,10 @@ impl World {
 
     fn note(&mut self, id: u64) {
         let now = Instant::now();
-        let first = Polls { count: 0, last: now, longest: Duration::ZERO, shortest: Duration::MAX };
+        let first = Polls { count: 0, last: now, longest: Duration::ZERO };
         let polls = self.polls.entry(id).or_insert(first);
         if 0 < polls.count {
-            let gap = now - polls.last;
-            (polls.longest, polls.shortest) = (polls.longest.max(gap), polls.shortest.min(gap));
+            polls.longest = polls.longest.max(now - polls.last);
         }
         (polls.count, polls.last) = (polls.count + 1, now);
     }

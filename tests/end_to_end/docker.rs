@@ -2,6 +2,7 @@
 
 mod anew;
 mod crash;
+mod discover;
 mod host;
 mod logs;
 mod memory;

@@ -6,11 +6,13 @@
     reason = "a test that cannot start its processes, or waits in vain, must fail where it stands"
 )]
 
+#[expect(clippy::arithmetic_side_effects, reason = "a test's helper that fails fails its test")]
 mod account;
 mod adoption;
 mod commands;
 mod crash;
 mod daemon;
+#[expect(clippy::arithmetic_side_effects, reason = "a test that fails shall stop")]
 mod discover;
 mod docker;
 mod doctor;

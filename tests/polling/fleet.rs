@@ -105,6 +105,26 @@ async fn other_targets_end_the_calls_to_the_old_ones() {
 }
 
 #[tokio::test]
+async fn who_is_asked_as_before_is_not_disturbed_by_others_that_come_and_go() {
+    let server = Server::always(Act::Hang).await;
+    let (mut sources, _samples) = sources([("stays", shop(&server.url)), ("goes", shop(&server.url))]);
+    sources.ask(&id("stays"), Ask::Status);
+    sources.ask(&id("goes"), Ask::Status);
+    until("both hang", || server.requests().len() == 2).await;
+
+    // The same settings, read anew.
+    sources.replace(targets([("stays", shop(&server.url)), ("comes", shop(&server.url))]));
+    until("one call is over", || sources.in_flight() == 1).await;
+    sources.ask(&id("stays"), Ask::Status);
+    assert_eq!(dropped(&sources), [("poll_busy", 1), ("poll_outdated", 1)], "its call is still in flight");
+
+    let slower = Target { timeout: Duration::from_secs(7), ..shop(&server.url) };
+    sources.replace(targets([("stays", slower)]));
+    until("its call is over", || sources.in_flight() == 0).await;
+    assert_eq!(dropped(&sources), [("poll_busy", 1), ("poll_outdated", 2)], "it is asked otherwise now");
+}
+
+#[tokio::test]
 async fn nothing_is_left_when_the_sources_are_dropped() {
     let server = Server::always(Act::Hang).await;
     let tracker = TaskTracker::new();

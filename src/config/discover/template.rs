@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use super::{Found, Kind, Ready};
 use crate::config::dialects::{Dialects, is_path};
 use crate::config::mode::Modes;
@@ -181,9 +183,7 @@ impl Template {
     /// Returns all that counts in a text: places in the file do not.
     fn said(&self) -> String {
         let Self { kind, table, key: _, at: _, thresholds, paths, mode, base_dir, env: _ } = self;
-        let mut said = format!("{kind:?} {thresholds:?} {paths:?} {mode:?} {base_dir:?} ");
-        say(table, &mut said);
-        said
+        format!("{kind:?} {thresholds:?} {paths:?} {mode:?} {} {}", base_dir.display(), plain(table))
     }
 }
 
@@ -271,20 +271,19 @@ fn fill_node(node: &mut Node, container: &str) {
     }
 }
 
-fn say(table: &Table, said: &mut String) {
-    for (key, node) in table {
-        said.push_str(&format!("{key:?}="));
-        say_node(node, said);
-    }
-    said.push(';');
+/// Returns what a table says, without the places where it says so.
+fn plain(table: &Table) -> Json {
+    table.iter().map(|(key, node)| (key.clone(), plain_node(node))).collect()
 }
 
-fn say_node(node: &Node, said: &mut String) {
+fn plain_node(node: &Node) -> Json {
     match &node.value {
-        Value::Table(table) => say(table, said),
-        Value::List(list) => list.iter().for_each(|node| say_node(node, said)),
-        value @ (Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Flag(_) | Value::Other(_)) => {
-            said.push_str(&format!("{value:?},"));
-        }
+        Value::Text(text) => json!(text),
+        Value::Integer(number) => json!(number),
+        Value::Decimal(number) => json!(number),
+        Value::Flag(flag) => json!(flag),
+        Value::List(list) => list.iter().map(plain_node).collect(),
+        Value::Table(table) => plain(table),
+        Value::Other(kind) => json!(kind),
     }
 }
