@@ -89,9 +89,9 @@ impl Discovered {
             tracing::error!(%error, file = %file.display(), "what was found before cannot be read");
             None
         });
-        let kept = kept.unwrap_or_default();
+        let kept = Arc::new(kept.unwrap_or_default());
         let (sender, reports) = mpsc::channel(discover::QUEUE_MAX);
-        let (kept_in, to_write) = watch::channel(Arc::default());
+        let (kept_in, to_write) = watch::channel(Arc::clone(&kept));
         tracker.spawn(stop.clone().run_until_cancelled_owned(keep_writing(to_write, file)));
         let mut discovered = Self {
             sections: BTreeMap::new(),
@@ -266,7 +266,14 @@ impl Discovered {
             let found = section.held.iter().map(|(id, entry)| (id.clone(), entry.found.clone())).collect();
             (name.clone(), KeptSection { from: source(&section.discovery), found })
         };
-        self.kept.send_replace(Arc::new(Kept(self.sections.iter().map(section).collect())));
+        let now = Kept(self.sections.iter().map(section).collect());
+        self.kept.send_if_modified(|kept| {
+            let is_new = **kept != now;
+            if is_new {
+                *kept = Arc::new(now);
+            }
+            is_new
+        });
     }
 }
 
