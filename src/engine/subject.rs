@@ -1,5 +1,6 @@
 //! One watched target: its timeline, its verdicts, its incidents.
 
+mod count;
 mod view;
 
 use std::cell::OnceCell;
@@ -13,9 +14,9 @@ use super::ladder::Ladder;
 use super::moment::{Moment, Stamp};
 use super::pattern::{Case, Finding, Lane, Pattern};
 use super::policy::Watch;
-use super::sample::{Failure, Reply, Sample, SessionState, Word};
+use super::sample::{Reply, Sample, SessionState, Word};
 use super::schedule::Slot;
-use super::snapshot::{Counts, INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
+use super::snapshot::{Counts, INCIDENT_BUCKETS, TargetView};
 use super::target::TargetId;
 use super::timeline::Timeline;
 use super::timeline::week::Week;
@@ -547,36 +548,6 @@ impl Subject {
         let lasted = incident.duration(now.wall);
         self.counts.incident_durations.entry(incident.pattern).or_default().observe(&INCIDENT_BUCKETS, lasted);
         Some(News::Closed(Arc::new(incident), open.since))
-    }
-
-    fn count(&mut self, sample: &Sample) {
-        let counts = &mut self.counts;
-        match sample {
-            Sample::Poll { reply, latency } => {
-                if !matches!(reply, Reply::Unasked(_)) {
-                    counts.probe_durations.observe(&PROBE_BUCKETS, *latency);
-                }
-                match reply {
-                    Reply::Answer(_) => counts.answers = counts.answers.saturating_add(1),
-                    Reply::NoAnswer(failure) => {
-                        let same = |other: &Failure| other.as_str() == failure.as_str();
-                        bump(&mut counts.failures, Failure::ALL.iter().position(same));
-                    }
-                    Reply::Missing(_) => counts.missing = counts.missing.saturating_add(1),
-                    Reply::Refused { .. } => counts.refused = counts.refused.saturating_add(1),
-                    Reply::Unasked(_) => counts.unasked = counts.unasked.saturating_add(1),
-                    Reply::Throttled { .. } => counts.throttled = counts.throttled.saturating_add(1),
-                }
-            }
-            Sample::Signal(_) => counts.signals = counts.signals.saturating_add(1),
-            Sample::Deep(_)
-            | Sample::Qr(_)
-            | Sample::Memory(_)
-            | Sample::Pushed(_)
-            | Sample::Activity(_)
-            | Sample::Runtime(_)
-            | Sample::Alert(_) => {}
-        }
     }
 }
 

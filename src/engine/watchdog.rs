@@ -1,5 +1,6 @@
 //! The state machine: which input changes what, and what is ordered then.
 
+mod announce;
 mod attend;
 mod carry;
 mod order;
@@ -25,7 +26,7 @@ use super::run::Run;
 use super::sample::{Sample, SessionState, Word};
 use super::schedule::Schedule;
 use super::snapshot::{HandOffView, Proposal, RefusalView, Snapshot};
-use super::subject::{Memory, News, Subject};
+use super::subject::{Memory, Subject};
 use super::target::TargetId;
 use super::verdict::Verdict;
 
@@ -404,78 +405,6 @@ impl Watchdog {
         self.outputs.push_back(Output::Announce(Event::Storm { on, bad, well }));
     }
 
-    /// Notices that a network path is down, or up again.
-    fn path_seen(&mut self, now: Moment, path: PathName, down: Option<Word>) {
-        // One that came late: it is not looked at any more.
-        if !self.policy.paths.contains(&path) || self.paths.saw(now, &path, down.clone()).is_none() {
-            return;
-        }
-        let fact = Fact::Path { path: path.to_string(), down: down.clone() };
-        self.record(LedgerEntry { at: now.wall, target: TargetId::all(), fact });
-        self.outputs.push_back(Output::Announce(Event::Path { path, down }));
-    }
-
-    /// Writes down and announces what changed.
-    fn tell(&mut self, now: Moment, id: &TargetId, news: News) {
-        let (fact, event) = match news {
-            News::State { from, to, word } => (
-                Fact::StateChanged { from, to, word: word.clone() },
-                Event::StateChanged { target: id.clone(), from, to, word },
-            ),
-            News::Verdict(verdict) => {
-                let why = match &verdict {
-                    Verdict::Healthy => String::new(),
-                    Verdict::Suspect { missing, .. } => missing.clone(),
-                    Verdict::Failing { evidence, .. } => evidence.sentence.clone(),
-                };
-                let (name, pattern) = (verdict.as_str().to_owned(), verdict.pattern());
-                (
-                    Fact::VerdictChanged { verdict: name, pattern, why },
-                    Event::VerdictChanged { target: id.clone(), verdict },
-                )
-            }
-            News::Opened(incident, at) => {
-                self.note_open(&incident, at);
-                (opened(&incident), Event::Opened(incident))
-            }
-            News::Changed(incident, from) => (changed(&incident, from), Event::PatternChanged(incident)),
-            News::Closed(incident, since) => {
-                self.fleet.closed(since, incident.id);
-                keep(&mut self.recent, Arc::clone(&incident));
-                self.settle_incident(now, &incident);
-                (closed(&incident), Event::Closed(incident))
-            }
-            News::Started => return self.service_started(now, id),
-            News::Version { from, to, of_image } => return self.version_changed(now, id, (from, to, of_image)),
-            News::SmallLimit(limit, minimum) => {
-                let target = id.clone();
-                (Fact::SmallLimit { limit, minimum }, Event::SmallLimit { target, limit, minimum })
-            }
-            News::Traffic { zone, week } => {
-                let fact = Fact::TrafficLearned { zone, week };
-                self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
-                return;
-            }
-        };
-        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
-        self.outputs.push_back(Output::Announce(event));
-    }
-
-    fn version_changed(&mut self, now: Moment, id: &TargetId, changed: (Option<Word>, Word, bool)) {
-        let (from, to, of_image) = changed;
-        if let Some(subject) = self.subjects.get_mut(id).filter(|_| from.is_some()) {
-            subject.care.history.update(now.stamp());
-        }
-        let fact = Fact::VersionChanged { from, to, of_image };
-        self.record(LedgerEntry { at: now.wall, target: id.clone(), fact });
-    }
-
-    fn note_open(&mut self, incident: &Incident, at: Moment) {
-        if incident.pattern.lane() == super::pattern::Lane::Session {
-            self.fleet.opened(at, incident.id);
-        }
-    }
-
     fn record(&mut self, entry: LedgerEntry) -> Seq {
         self.seq.0 = self.seq.0.saturating_add(1);
         if self.pending.len() < PENDING_MAX {
@@ -598,40 +527,4 @@ impl Watchdog {
             self.set_alarm(now, &id);
         }
     }
-}
-
-fn opened(incident: &Incident) -> Fact {
-    Fact::IncidentOpened {
-        incident: incident.id,
-        pattern: incident.pattern,
-        remedy: incident.remedy,
-        evidence: incident.evidence.as_ref().clone(),
-    }
-}
-
-fn changed(incident: &Incident, from: super::pattern::Pattern) -> Fact {
-    Fact::PatternChanged {
-        incident: incident.id,
-        from,
-        to: incident.pattern,
-        remedy: incident.remedy,
-        evidence: incident.evidence.as_ref().clone(),
-    }
-}
-
-fn closed(incident: &Incident) -> Fact {
-    Fact::IncidentClosed {
-        incident: incident.id,
-        pattern: incident.pattern,
-        opened: incident.opened,
-        how: incident.closed.map_or(super::incident::Closing::Unwatched, |closed| closed.how),
-    }
-}
-
-/// Keeps a closed incident to be shown; the oldest make room.
-fn keep(recent: &mut VecDeque<Arc<Incident>>, incident: Arc<Incident>) {
-    if INCIDENTS_SHOWN_MAX <= recent.len() {
-        recent.pop_front();
-    }
-    recent.push_back(incident);
 }

@@ -11,7 +11,7 @@ use wa_watchdog::engine::{Input, TargetId, Watchdog};
 
 use super::play::Play;
 use super::setup::watch;
-use super::world::{Cure, Fault};
+use super::world::{Cure, Fault, Service};
 
 impl Play {
     /// One of the things that happen in a world.
@@ -45,6 +45,19 @@ impl Play {
             _ => {}
         }
         self.settle();
+    }
+
+    pub(super) fn read_memory(&mut self) {
+        let read = |(id, service): (&TargetId, &Service)| (id.clone(), service.memory(self.now));
+        let readings: Vec<_> = self.services.iter().map(read).collect();
+        for (id, sample) in readings {
+            self.observed(id, sample);
+        }
+    }
+
+    pub(super) fn look_at_path(&mut self) {
+        let down = self.now < self.path_down_until;
+        self.inbox.push_back(Input::PathSeen(super::setup::path(), down.then(|| Word::new("time-out"))));
     }
 
     /// Most of them fall together, and most come back by themselves.

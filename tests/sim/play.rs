@@ -199,6 +199,9 @@ impl Play {
                 continue;
             }
             let Some(input) = self.inbox.pop_front() else { return };
+            if let Input::PathSeen(_, down) = &input {
+                self.facts.path_down = down.is_some();
+            }
             let watched = if let Input::Observed(id, sample) = &input {
                 self.tells(id, sample);
                 Some(id.clone())
@@ -232,7 +235,7 @@ impl Play {
         }
     }
 
-    fn observed(&mut self, id: TargetId, sample: Sample) {
+    pub(super) fn observed(&mut self, id: TargetId, sample: Sample) {
         self.tape.write(&id, self.moment().wall, &sample);
         self.inbox.push_back(Input::Observed(id, sample));
     }
@@ -273,20 +276,6 @@ impl Play {
         if let Some(what) = oracle::invariant_views_are_bounded(&snapshot) {
             self.breaks("invariant_views_are_bounded", what);
         }
-    }
-
-    fn read_memory(&mut self) {
-        let read = |(id, service): (&TargetId, &Service)| (id.clone(), service.memory(self.now));
-        let readings: Vec<_> = self.services.iter().map(read).collect();
-        for (id, sample) in readings {
-            self.observed(id, sample);
-        }
-    }
-
-    fn look_at_path(&mut self) {
-        let down = self.now < self.path_down_until;
-        self.facts.path_down = down;
-        self.inbox.push_back(Input::PathSeen(super::setup::path(), down.then(|| Word::new("time-out"))));
     }
 
     fn record(&mut self, seq: wa_watchdog::engine::ledger::Seq, entry: LedgerEntry) {

@@ -86,7 +86,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
             Fact::IncidentClosed { incident, how, .. } => {
                 if let Some(known) = open.remove(incident) {
                     let closed = Some(Closed { at: entry.at, how: *how });
-                    super::keep(&mut remembered.closed, Arc::new(Incident { closed, ..known }));
+                    super::announce::keep(&mut remembered.closed, Arc::new(Incident { closed, ..known }));
                 }
             }
             Fact::Commanded { command } => {
