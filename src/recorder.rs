@@ -3,8 +3,8 @@
 //! A thread of its own behind a bounded channel: the watch never waits for it, and goes on whatever becomes of the disk. What it
 //! could not take or write is counted. Nothing is written before its secrets made room for stand-ins.
 //!
-//! On disk a recording is a row of segments ([`shelf`]), each of which can be read alone: a header, a line for every observation
-//! that tells something new, and folded lines for those that only repeat the last one ([`fold`]). [`export`] makes a plain
+//! On disk a recording is a row of segments (`shelf`), each of which can be read alone: a header, a line for every observation
+//! that tells something new, and folded lines for those that only repeat the last one (`fold`). [`export()`] makes a plain
 //! recording of them, in which a replay finds what the engine was told, in the same order and at the same times.
 
 mod export;

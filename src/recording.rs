@@ -1,6 +1,6 @@
 //! What was seen, as it came: what a recording holds, and a replay reads again.
 //!
-//! The written form is read in [`wire`] and written in [`write`]: what one writes the other reads.
+//! The written form is read in `wire` and written in `write`: what one writes the other reads.
 
 pub(crate) mod wire;
 pub(crate) mod write;

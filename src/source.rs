@@ -16,6 +16,7 @@ mod memory;
 mod outage;
 mod outlet;
 mod runtime;
+mod witness;
 
 use std::sync::Arc;
 

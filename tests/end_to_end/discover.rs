@@ -36,8 +36,9 @@ fn five_hundred_sessions_come_a_hundred_go_and_thirty_are_new() {
         let page = Page::of(daemon);
         page.targets.len() == 430 && page.value("wa_watchdog_targets") == Some(430.0)
     });
-    // The refresh that was under way while it changed may have read half of it; the next one knows.
-    assert!(account.lists() - lists <= 2, "it took {} refreshes", account.lists() - lists);
+    // The refresh that was under way while it changed may have read half of it; the next one knows, and one more may have begun
+    // before the page was read.
+    assert!(account.lists() - lists <= 3, "it took {} refreshes", account.lists() - lists);
     daemon.wait_within(Duration::from_mins(1), "the new ones too", |daemon| Page::of(daemon).connected.len() == 430);
 
     let after = Page::of(&daemon);

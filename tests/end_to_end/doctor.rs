@@ -211,8 +211,11 @@ fn a_session_that_is_gone_is_told_from_a_gateway_that_is() {
     let config = |gateway: SocketAddr| {
         format!("[target.shop]\ndialect = \"waha\"\nurl = \"http://{gateway}\"\nsession = \"default\"\n")
     };
-    let (alive, lost) = (serve(vec![("/health", 200, "{}".to_owned())]), serve(Vec::new()));
-    for (gateway, seen) in [(alive, "/health answers 200: the stored id is stale"), (lost, "404 for the session")] {
+    let ok = |path| (path, 200, "{}".to_owned());
+    let (alive, lost) = (serve(vec![ok("/ping"), ok("/health")]), serve(Vec::new()));
+    for (gateway, seen) in
+        [(alive, "/health answers 200: the stored id is stale"), (lost, "404 for a route that always exists, too")]
+    {
         let found = examine(folder.path(), &config(gateway), serve(daemon("never", false)), &["--format", "json"]);
         assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
         let (finding, said) = &lines(&found)["session id"];

@@ -11,7 +11,7 @@ use super::Patient;
 use super::finding::Line;
 use crate::cli::probe::{ask_all, tell};
 use crate::driver::clock;
-use crate::engine::sample::{Reply, SessionState};
+use crate::engine::sample::{Failure, Reply, SessionState};
 use crate::engine::{Ask, Sample};
 use crate::http::Http;
 use crate::source::{Endpoints, Poller};
@@ -72,6 +72,10 @@ async fn stale(patient: &Patient<'_>, status: Option<&Sample>) -> Line {
         Some(Sample::Poll { reply: Reply::Missing(_), .. }) => {}
         Some(Sample::Poll { reply: Reply::Answer(_), .. }) => {
             return Line::well(CHECK, "the gateway knows the session");
+        }
+        Some(Sample::Poll { reply: Reply::NoAnswer(Failure::UnexpectedStatus(404)), .. }) => {
+            let advice = "see whether url and status_path are right, and whether something else answers there";
+            return Line::ill(CHECK, "404 for a route that always exists, too", advice);
         }
         Some(_) | None => return Line::blind(CHECK, "the gateway gave no answer about the session"),
     }
