@@ -280,7 +280,7 @@ fn invariant_nothing_in_a_storm(scene: &Scene<'_>) -> Option<String> {
 
 /// While the way to WhatsApp is down nothing begins: no session is to blame.
 fn invariant_nothing_while_the_network_is_down(scene: &Scene<'_>) -> Option<String> {
-    scene.begins_unforced()?;
+    scene.begins_unordered()?;
     scene.facts.path_down.then(|| String::from("the network path is down"))
 }
 

@@ -105,10 +105,14 @@ impl Watchdog {
             Some(subject) => {
                 let is_paused = is_paused || subject.care.pause.as_ref().is_some_and(|pause| pause.counts(now));
                 let is_proven = cause.pattern.is_none_or(|pattern| subject.is_proven(pattern));
-                match (is_paused, is_proven) {
-                    (true, _) => Some("paused"),
-                    (false, false) => Some("what was wrong is not proven any more"),
-                    (false, true) => None,
+                // Whoever ordered it was told of the network, and may know better.
+                let is_held = cause.pattern.is_some()
+                    && self.paths.hold(now, &subject.watch.paths, id, &self.policy.fleet).is_some();
+                match (is_paused, is_proven, is_held) {
+                    (true, _, _) => Some("paused"),
+                    (false, false, _) => Some("what was wrong is not proven any more"),
+                    (false, true, true) => Some("the network path that it needs went down"),
+                    (false, true, false) => None,
                 }
             }
         };
