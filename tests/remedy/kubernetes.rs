@@ -307,7 +307,7 @@ async fn a_pod_that_is_still_ending_is_not_gone() {
         call.timeout = Duration::from_secs(3);
     }
     let end = Bench::new(Hook { steps: vec![step], look: None }).act(Act::Do).await;
-    assert_end(&end, StepOutcome::Unknown, "is not gone: it is still ending");
+    assert_end(&end, StepOutcome::Unknown, "is not gone: ");
 }
 
 #[tokio::test]
