@@ -112,6 +112,8 @@ pub const WRONG_TOKENS_MAX: u32 = 5;
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
 /// Most scrapes that are rendered at the same time: each holds a family of every target in memory.
 const RENDERS_MAX: usize = 1;
+/// Most pages that are rendered at the same time: one of a large fleet takes a megabyte.
+const PAGES_MAX: usize = 2;
 /// Most secrets that are read at the same time.
 const SECRETS_MAX: usize = 4;
 
@@ -177,6 +179,7 @@ struct Desk {
     /// Whether only this machine can reach the listener.
     loopback_only: bool,
     renders: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
     gate: warden::Gate,
     /// The same for what is pushed.
     pushers: warden::Gate,
@@ -190,6 +193,7 @@ impl Desk {
             state,
             loopback_only,
             renders: Arc::new(Semaphore::new(RENDERS_MAX)),
+            pages: Arc::new(Semaphore::new(PAGES_MAX)),
             gate: warden::Gate::default(),
             pushers: warden::Gate::default(),
             rates: inbound::Rates::default(),

@@ -1,115 +1,105 @@
-//! The page at `/`: what waits for a person, and where everything is. It has no buttons: orders are for clients that hold the token.
+//! The pages for people: the fleet, one session, and what is ordered with them.
+//!
+//! Everything is written here and works without a script; the script only keeps it live. Words of gateways and people are
+//! untrusted: askama escapes them, and no page holds a style or script of its own, so that the policy of its answer forbids both.
 
-use crate::engine::explain::pending;
-use crate::engine::snapshot::{Snapshot, TargetView};
-use crate::engine::tell::network_path;
+mod assets;
+mod banner;
+mod card;
+mod fleet;
+mod frame;
+mod happened;
+mod row;
+mod session;
+mod strip;
+mod when;
 
-use super::reply::{Answer, html};
+use std::sync::Arc;
 
-/// Most targets that are named; the rest is a number.
-const NAMED_MAX: usize = 100;
+use askama::Template;
+use hyper::StatusCode;
 
-/// Shows the fleet in one line, what waits for a person, and a link to every route.
-pub(super) fn index(snapshot: &Snapshot) -> Answer {
-    html(format!(
-        r#"<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>wa-watchdog</title></head>
-<body>
-<h1>wa-watchdog {version}</h1>
-<p>{failing} of {targets} targets failing, as of {at}.</p>
-{weather}{waiting}<ul>
-<li><a href="/api/v1/targets">/api/v1/targets</a>: every target, its state, and what is believed of it</li>
-<li>/api/v1/targets/NAME: all that is known of one target, and what was done for it</li>
-<li><a href="/api/v1/incidents">/api/v1/incidents</a>: incidents, newest first; ?target=NAME, ?open=true, ?limit=N</li>
-<li><a href="/api/v1/attempts">/api/v1/attempts</a>: what was done, newest first; ?target=NAME, ?limit=N</li>
-<li><a href="/api/v1/status">/api/v1/status</a>: version, times, and the fleet in numbers</li>
-<li><a href="/metrics">/metrics</a>: metrics for Prometheus</li>
-<li><a href="/-/healthy">/-/healthy</a>: whether the watchdog's loop turns</li>
-<li><a href="/-/ready">/-/ready</a>: whether the watchdog has started</li>
-<li>POST /api/v1/targets/NAME/pause, resume, approve, ack, reconnect, restart, reset: orders for one target</li>
-<li>POST /api/v1/pause, resume: orders for all targets</li>
-<li>POST /hooks/wasender/NAME, /hooks/waha/NAME, /hooks/evolution/NAME: webhooks of a gateway about one target</li>
-<li>POST /hooks/plain/NAME: what the status route of the target's gateway would answer</li>
-<li>POST /api/v1/targets/NAME/activity, log: messages that passed, lines of its log</li>
-<li>POST /hooks/alertmanager: alerts, shown beside the evidence</li>
-<li>POST /-/reload: read the configuration anew</li>
-</ul>
-</body>
-</html>
-"#,
-        version = env!("CARGO_PKG_VERSION"),
-        failing = snapshot.fleet.failing,
-        targets = snapshot.fleet.targets,
-        at = snapshot.at,
-        weather = weather(snapshot),
-        waiting = waiting(snapshot),
-    ))
+use super::Desk;
+use super::reply::{Answer, html, problem};
+
+pub(super) use assets::{SCRIPT, STYLE};
+
+use banner::Banners;
+use card::Cards;
+use fleet::{Fleet, Head, Wanted};
+use frame::{Frame, Guest};
+use happened::Happened;
+use session::{Session, SessionPage};
+
+/// Shows every session, worst first.
+pub(super) async fn fleet(desk: &Arc<Desk>, query: &str) -> Answer {
+    let wanted = Wanted::of(query);
+    let guest = guest(desk);
+    render(desk, move |desk| {
+        let (snapshot, now) = (desk.snapshot(), desk.now());
+        let targets = Arc::clone(&desk.state.targets.borrow());
+        let head = Head::of(&snapshot);
+        let frame = Frame { title: head.title(), stream: Some(String::from("view=fleet")), guest };
+        let page = Fleet {
+            frame,
+            head,
+            banners: Banners::of(&snapshot, now),
+            cards: Cards::of(&snapshot, &targets, now),
+            rows: Fleet::rows(&snapshot, &wanted, now),
+            wanted,
+            happened: Happened::of(&snapshot, now),
+            note: None,
+        };
+        page.render()
+    })
+    .await
 }
 
-fn weather(snapshot: &Snapshot) -> String {
-    let mut text = String::new();
-    if let Some(pause) = &snapshot.pause {
-        let until = pause.until.map_or_else(|| String::from("it is resumed"), |until| until.to_string());
-        let said = format!("All targets are paused by {} until {until}: {}", pause.who, pause.reason);
-        text = format!("<p>{}</p>\n", escape(&said));
-    }
-    if snapshot.fleet.storm {
-        text.push_str("<p>A storm is on: many targets turned bad together, so nothing is done.</p>\n");
-    }
-    for path in snapshot.paths.iter().filter(|path| !path.up) {
-        let said = network_path(&path.path, path.why.as_ref());
-        text.extend(["<p>", &escape(&said), "</p>\n"]);
-    }
-    text
+/// Shows one session.
+pub(super) async fn session(desk: &Arc<Desk>, name: &str) -> Answer {
+    let Some(view) = desk.snapshot().target(name).cloned() else { return no_such_session() };
+    let guest = guest(desk);
+    render(desk, move |desk| {
+        let (snapshot, now) = (desk.snapshot(), desk.now());
+        let targets = Arc::clone(&desk.state.targets.borrow());
+        let body = Session::of(&snapshot, &view, &targets, now);
+        let frame = Frame { title: body.title(), stream: Some(format!("target={}", view.target)), guest };
+        SessionPage { frame, body, note: None }.render()
+    })
+    .await
 }
 
-fn waiting(snapshot: &Snapshot) -> String {
-    let waits: Vec<&TargetView> =
-        snapshot.targets.iter().map(AsRef::as_ref).filter(|view| view.care.wants_person()).collect();
-    if waits.is_empty() {
-        return String::from("<p>Nothing waits for a person.</p>\n");
+fn no_such_session() -> Answer {
+    problem(StatusCode::NOT_FOUND, "no session has this name", "GET / lists every one")
+}
+
+fn guest(desk: &Desk) -> Guest {
+    match (desk.state.token.borrow().is_some(), desk.loopback_only) {
+        (true, _) => Guest::Out,
+        (false, true) => Guest::Free,
+        (false, false) => Guest::Barred,
     }
-    let item = |view: &&TargetView| {
-        let target = &view.target;
-        let mut parts: Vec<String> = pending(&view.care).into_iter().collect();
-        parts.extend(view.care.unreleased().map(|proposal| {
-            format!("{}: wa-watchdog approve {target} {} --reason \"…\"", proposal.cause.reason, proposal.attempt)
-        }));
-        parts.extend(view.care.needs_person.clone());
-        let said = escape(&parts.join("; "));
-        format!("<li><a href=\"/api/v1/targets/{target}\">{target}</a>: {said}</li>\n")
+}
+
+/// Renders off the runtime's own threads: a page of a large fleet must delay no poll.
+async fn render(
+    desk: &Arc<Desk>,
+    make: impl FnOnce(&Desk) -> Result<String, askama::Error> + Send + 'static,
+) -> Answer {
+    let failed = |why: &str| {
+        tracing::error!(why, "a page cannot be rendered");
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
     };
-    let named: String = waits.iter().take(NAMED_MAX).map(item).collect();
-    let more = match waits.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!("<li>and {more} more</li>\n"),
-    };
-    format!("<h2>Waits for a person</h2>\n<ul>\n{named}{more}</ul>\n")
-}
-
-/// Makes a text safe within an element and within quotes: reasons and evidence hold what people and gateways wrote.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_somebody_wrote_is_text_and_nothing_else() {
-        assert_eq!(escape("<b title='x' id=\"y\">&"), "&lt;b title=&#39;x&#39; id=&quot;y&quot;&gt;&amp;");
+    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return failed("the server has stopped") };
+    let desk = Arc::clone(desk);
+    let rendering = tokio::task::spawn_blocking(move || {
+        let text = make(&desk);
+        drop(permit);
+        text
+    });
+    match rendering.await {
+        Ok(Ok(text)) => html(StatusCode::OK, text),
+        Ok(Err(error)) => failed(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -14,6 +14,12 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Prometheus from 3.0 on refuses a scrape without a content type that it knows.
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// What a page may load, and where its forms lead.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -71,14 +77,18 @@ pub(super) fn metrics(body: String) -> Answer {
     answer(StatusCode::OK, METRICS, body)
 }
 
-/// Answers with a page that loads nothing and runs nothing.
-pub(super) fn html(body: String) -> Answer {
-    let mut answer = answer(StatusCode::OK, HTML, body);
-    answer.headers_mut().insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-    );
+/// Answers with a page that loads its own stylesheet and script, and nothing else, from nowhere else.
+pub(super) fn html(status: StatusCode, body: String) -> Answer {
+    let mut answer = answer(status, HTML, body);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     answer
+}
+
+/// Answers with a file that pages name.
+pub(super) fn asset(kind: HeaderValue, body: &'static str) -> Answer {
+    answer(StatusCode::OK, kind, body)
 }
 
 fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {

@@ -13,7 +13,12 @@ use super::{Desk, PushKind, api, attempts, health, inbound, order, page, reload}
 /// A route that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
+    /// The page of the fleet.
     Page,
+    /// The page of one session.
+    Session(&'a str),
+    Style,
+    Script,
     Metrics,
     Healthy,
     Ready,
@@ -33,7 +38,7 @@ enum Route<'a> {
 }
 
 /// Answers one request.
-pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let Some(route) = Route::of(path) else {
@@ -44,7 +49,11 @@ pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
     }
     let query = Query::new(head.uri.query().unwrap_or_default());
     let answered = match route {
-        Route::Page => Ok(page::index(&desk.snapshot())),
+        // A page shows what it can, whatever is appended to its address.
+        Route::Page => Ok(page::fleet(desk, head.uri.query().unwrap_or_default()).await),
+        Route::Session(name) => Ok(page::session(desk, name).await),
+        Route::Style => Ok(page::STYLE.answer(head.uri.query().unwrap_or_default(), &head.headers)),
+        Route::Script => Ok(page::SCRIPT.answer(head.uri.query().unwrap_or_default(), &head.headers)),
         Route::Metrics => Ok(scrape(desk).await),
         Route::Healthy => Ok(health::healthy(desk.snapshot().at, desk.now())),
         Route::Ready => Ok(health::ready(&desk.state.ready)),
@@ -78,6 +87,8 @@ impl<'a> Route<'a> {
     fn of(path: &'a str) -> Option<Self> {
         match path {
             "/" => Some(Self::Page),
+            "/style.css" => Some(Self::Style),
+            "/live.js" => Some(Self::Script),
             "/metrics" => Some(Self::Metrics),
             "/-/healthy" => Some(Self::Healthy),
             "/-/ready" => Some(Self::Ready),
@@ -87,13 +98,23 @@ impl<'a> Route<'a> {
             "/api/v1/incidents" => Some(Self::Incidents),
             "/api/v1/attempts" => Some(Self::Attempts),
             "/hooks/alertmanager" => Some(Self::Alerts),
-            other => match other.strip_prefix("/hooks/") {
-                Some(hook) => {
-                    let (gateway, name) = hook.split_once('/')?;
-                    PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name))
+            other => {
+                let within = |root: &str| other.strip_prefix(root);
+                if let Some(page) = within("/targets/") {
+                    return Self::of_page(page);
                 }
-                None => Self::of_target(other.strip_prefix("/api/v1/")?),
-            },
+                if let Some((gateway, name)) = within("/hooks/").and_then(|hook| hook.split_once('/')) {
+                    return PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name));
+                }
+                Self::of_target(within("/api/v1/")?)
+            }
+        }
+    }
+
+    fn of_page(path: &'a str) -> Option<Self> {
+        match path.split_once('/') {
+            None => Some(Self::Session(path)),
+            Some(_) => None,
         }
     }
 
@@ -111,6 +132,9 @@ impl<'a> Route<'a> {
         match self {
             Self::Reload | Self::Order(..) | Self::OrderAll(_) | Self::Push(..) | Self::Alerts => "POST",
             Self::Page
+            | Self::Session(_)
+            | Self::Style
+            | Self::Script
             | Self::Metrics
             | Self::Healthy
             | Self::Ready

@@ -1,0 +1,39 @@
+//! What every page has around it.
+
+use super::assets;
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) title: String,
+    /// What its stream of events is about; none for a page that does not live.
+    pub(super) stream: Option<String>,
+    pub(super) guest: Guest,
+}
+
+/// What whoever looks may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Guest {
+    /// Order, without more ado: only this machine reaches the page, and there is no token.
+    Free,
+    /// Only look: other machines reach the page, and there is no token.
+    Barred,
+    /// Look, and sign in with the token.
+    Out,
+    /// Order: signed in under this name, with what the form to sign out carries.
+    In { who: String, form_token: String },
+}
+
+impl Frame {
+    pub(super) fn style(&self) -> &'static str {
+        assets::STYLE.url()
+    }
+
+    pub(super) fn script(&self) -> &'static str {
+        assets::SCRIPT.url()
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
