@@ -13,6 +13,7 @@
 pub mod attempt;
 pub mod care;
 pub mod command;
+pub mod day;
 pub mod evidence;
 pub mod explain;
 pub mod fleet;

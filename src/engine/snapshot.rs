@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::attempt::{AttemptId, AttemptView, Cause, Outcome};
+use super::day::Day;
 use super::incident::{Incident, IncidentId};
 use super::ladder::Remedy;
 use super::moment::Wall;
@@ -105,6 +106,8 @@ pub struct TargetView {
     pub memory_until: Option<Wall>,
     /// A limit of its memory below this many bytes is too small.
     pub memory_minimum: Option<u64>,
+    /// How it was during the last day. What was before the watchdog's start is told by the ledger.
+    pub day: Arc<Day>,
     /// The states it went through, oldest first, bounded.
     pub timeline: Vec<RunView>,
     /// The states that its log told of, oldest first, bounded.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::care::Care;
+use super::day::{Day, Shade};
 use super::fleet::Health;
 use super::incident::{Closed, Closing, Incident, IncidentId};
 use super::ladder::Ladder;
@@ -51,6 +52,8 @@ pub struct Subject {
     small_limit: Option<u64>,
     /// When it was last looked at.
     looked: Moment,
+    /// How it was during the last day.
+    day: Arc<Day>,
     view: OnceCell<Arc<TargetView>>,
 }
 
@@ -139,6 +142,8 @@ pub struct Memory {
     pub image: Option<Word>,
     /// The limit of its memory that was last said to be too small.
     pub small_limit: Option<u64>,
+    /// How it was during the last day, until its last entry.
+    pub day: Option<Day>,
     /// What usually passes, in hours of this time zone.
     pub traffic: Option<(Word, Week)>,
     /// What was done for it.
@@ -156,6 +161,9 @@ impl Subject {
         if let Some((_, week)) = memory.traffic.filter(|(zone, _)| *zone == zone_of(&watch)) {
             timeline.activity.recall(week);
         }
+        let is_failing = memory.open.iter().any(|incident| incident.pattern.lane() == Lane::Session);
+        let mut day = memory.day.unwrap_or_else(|| Day::new(now.wall));
+        day.stay(now.wall, Shade::of(memory.state, None, is_failing, false));
         let mut subject = Self {
             id,
             watch,
@@ -174,6 +182,7 @@ impl Subject {
             in_run: false,
             small_limit: memory.small_limit,
             looked: now,
+            day: Arc::new(day),
             view: OnceCell::new(),
         };
         let session = memory.open.iter().find(|incident| incident.pattern.lane() == Lane::Session);
@@ -235,6 +244,7 @@ impl Subject {
                 self.judge(now, lane, ids, &mut news);
             }
         }
+        self.note_shade(now);
         news
     }
 
@@ -409,6 +419,18 @@ impl Subject {
         if from != Some(to) {
             bump(&mut self.counts.state_changes, SessionState::ALL.iter().position(|state| *state == to));
             news.push(News::State { from, to, word: word.clone() });
+        }
+    }
+
+    fn note_shade(&mut self, now: Moment) {
+        let (is_failing, is_suspect) = match self.session.brief {
+            Brief::Failing(_) => (true, false),
+            Brief::Suspect(_) => (false, true),
+            Brief::Healthy => (false, false),
+        };
+        let shade = Shade::of(self.timeline.state(), self.timeline.up, is_failing, is_suspect);
+        if self.day.would_change(now.wall, shade) {
+            Arc::make_mut(&mut self.day).see(now.wall, shade);
         }
     }
 

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::engine::attempt::Outcome;
+use crate::engine::day::Day;
 use crate::engine::explain::{explain, pending};
 use crate::engine::incident::{Incident, IncidentId};
 use crate::engine::ladder::Remedy;
@@ -104,6 +105,7 @@ struct Detail<'a> {
     open: Vec<Told<'a>>,
     memory: Option<Memory>,
     memory_minimum_bytes: Option<u64>,
+    day: &'a Day,
     timeline: &'a [RunView],
     log: &'a [RunView],
     alerts: &'a [AlertView],
@@ -287,6 +289,7 @@ impl<'a> Detail<'a> {
             open: view.open.iter().map(|incident| Told::of(incident, snapshot.at)).collect(),
             memory: view.memory_at(snapshot.at),
             memory_minimum_bytes: view.memory_minimum,
+            day: &view.day,
             timeline: &view.timeline,
             log: &view.log,
             alerts: &view.alerts,

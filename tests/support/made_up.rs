@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wa_watchdog::engine::attempt::{Act, AttemptId, AttemptView, Cause, Outcome, RunEnd, StepOutcome, StepView};
 use wa_watchdog::engine::care::RUN_BUCKETS;
+use wa_watchdog::engine::day::{Day, Shade};
 use wa_watchdog::engine::evidence::{Evidence, Exhibit};
 use wa_watchdog::engine::incident::{Closed, Closing, Incident, IncidentId};
 use wa_watchdog::engine::ladder::Remedy;
@@ -83,6 +84,7 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
         memory: None,
         memory_until: None,
         memory_minimum: None,
+        day: Arc::new(Day::new(ago(0))),
         timeline: Vec::new(),
         log: Vec::new(),
         alerts: Vec::new(),
@@ -97,6 +99,16 @@ pub(crate) fn newcomer(name: &str) -> TargetView {
     }
 }
 
+/// Returns a day that ends now: hours ago, and how it was from then on.
+fn day(hours: &[(i64, Shade)]) -> Arc<Day> {
+    let mut day = Day::new(ago(86_400));
+    let ends = hours.iter().skip(1).map(|(from, _)| *from).chain([0]);
+    for ((_, shade), until) in hours.iter().zip(ends) {
+        day.stay(ago(until * 3600), *shade);
+    }
+    Arc::new(day)
+}
+
 fn well(name: &str) -> TargetView {
     let run = run(SessionState::Connected, "READY", 3600, 2);
     let counts = Counts { answers: 240, connected: Duration::from_secs(3598), ..Counts::default() };
@@ -107,6 +119,7 @@ fn well(name: &str) -> TargetView {
         last_connected: Some(run.to),
         up: Some(true),
         memory: Some(Memory { used_bytes: 314_572_800, limit_bytes: None, oom_kills: None }),
+        day: day(&[(24, Shade::Well)]),
         timeline: vec![run],
         counts,
         ..newcomer(name)
@@ -146,6 +159,13 @@ fn shop(open: &Arc<Incident>) -> TargetView {
             },
         ],
         open: vec![Arc::clone(open)],
+        day: day(&[
+            (24, Shade::Well),
+            (4, Shade::Failing),
+            (3, Shade::Waiting),
+            (2, Shade::Well),
+            (1, Shade::Unsettled),
+        ]),
         memory: Some(Memory { used_bytes: 503_316_480, limit_bytes: Some(536_870_912), oom_kills: Some(1) }),
         memory_until: Some(ago(-60)),
         memory_minimum: Some(536_870_912),

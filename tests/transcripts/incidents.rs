@@ -1,7 +1,9 @@
 //! Incidents: how they open, change and close, over restarts, suspensions and jumps of a clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use wa_watchdog::engine::day::CELLS;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::{Fact, Seq};
 use wa_watchdog::engine::policy::{Limits, MemoryReading};
@@ -278,4 +280,29 @@ fn time_spent_connected_is_counted_between_good_samples_only() {
     let mut play = Play::new(Limits::default());
     play.script("connected x5\n timeout\n connected x2\n disconnected x3\n connected x2");
     assert_eq!(play.view().counts.connected, Duration::from_mins(2));
+}
+
+#[test]
+fn the_last_day_of_a_session_is_told_in_cells_also_after_a_restart() {
+    let newest = |play: &Play| {
+        let day = Arc::clone(&play.view().day);
+        day.cells().iter().skip(CELLS - 8).map(|cell| cell.as_str()).collect::<Vec<_>>()
+    };
+    let mut play = Play::new(Limits::default());
+    play.script(
+        "every 15s
+         connected x80
+         disconnected x80
+         connected x80
+         scan x40",
+    );
+    let seen = ["nothing", "well", "well", "failing", "failing", "failing", "well", "waiting"];
+    assert_eq!(newest(&play), seen);
+    play.script("wait 15m\n restart");
+    let (_, before) = seen.split_at(2);
+    assert_eq!(
+        newest(&play),
+        [before, &["waiting"; 2]].concat(),
+        "the ledger tells the same, and what stayed so since"
+    );
 }

@@ -36,6 +36,7 @@ pub(super) fn show(subject: &Subject) -> TargetView {
         memory: reading.map(|(_, memory)| memory),
         memory_until: reading.and_then(|(at, _)| Some(at.wall.after(outdated(subject)?))),
         memory_minimum: subject.watch.memory.minimum,
+        day: Arc::clone(&subject.day),
         timeline: runs(&timeline.polls),
         log: runs(&timeline.log),
         alerts: timeline

@@ -1,6 +1,6 @@
 //! The ledger folded back into what was believed and what was done.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Event, Output, Watchdog};
@@ -8,10 +8,11 @@ use crate::engine::attempt::{Act, AttemptId, AttemptView, Cause, Outcome, RunEnd
 use crate::engine::care::Pause;
 use crate::engine::care::history::Past;
 use crate::engine::command::{OperatorCommand, Wish};
+use crate::engine::day::{Day, Shade};
 use crate::engine::incident::{Closed, Incident, IncidentId};
 use crate::engine::ledger::{Fact, LedgerEntry};
 use crate::engine::moment::{Moment, Stamp};
-use crate::engine::pattern::Pattern;
+use crate::engine::pattern::{Lane, Pattern};
 use crate::engine::policy::Mode;
 use crate::engine::run::Run;
 use crate::engine::sample::{SessionState, Word};
@@ -48,6 +49,8 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
     let mut remembered = Remembered::default();
     let mut open: BTreeMap<IncidentId, Incident> = BTreeMap::new();
     let mut attempts: BTreeMap<AttemptId, Unfinished> = BTreeMap::new();
+    // Whose session has an open incident.
+    let mut failing: BTreeSet<TargetId> = BTreeSet::new();
     for entry in ledger {
         remembered.ids = remembered.ids.max(entry.fact.incident().unwrap_or_default());
         remembered.attempts = remembered.attempts.max(entry.fact.attempt().unwrap_or_default());
@@ -59,6 +62,10 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
         }
         let memory = remembered.targets.entry(entry.target.clone()).or_default();
         fold_attempt(entry, memory, &mut attempts, now);
+        if let Fact::StateChanged { .. } | Fact::IncidentOpened { .. } | Fact::IncidentClosed { .. } = &entry.fact {
+            let so_far = Shade::of(memory.state, None, failing.contains(&entry.target), false);
+            memory.day.get_or_insert_with(|| Day::new(entry.at)).stay(entry.at, so_far);
+        }
         match &entry.fact {
             Fact::StateChanged { from, to, .. } => {
                 memory.state = Some(*to);
@@ -75,6 +82,9 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                     closed: None,
                 };
                 open.insert(*incident, fresh);
+                if pattern.lane() == Lane::Session {
+                    failing.insert(entry.target.clone());
+                }
             }
             Fact::PatternChanged { incident, to, remedy, evidence, .. } => {
                 if let Some(known) = open.get_mut(incident) {
@@ -85,6 +95,9 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
             }
             Fact::IncidentClosed { incident, how, .. } => {
                 if let Some(known) = open.remove(incident) {
+                    if known.pattern.lane() == Lane::Session {
+                        failing.remove(&entry.target);
+                    }
                     let closed = Some(Closed { at: entry.at, how: *how });
                     super::announce::keep(&mut remembered.closed, Arc::new(Incident { closed, ..known }));
                 }
