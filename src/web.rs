@@ -51,6 +51,7 @@ mod attempts;
 mod body;
 mod health;
 mod inbound;
+mod note;
 mod order;
 mod page;
 mod query;
@@ -58,6 +59,7 @@ mod reload;
 mod reply;
 mod route;
 mod server;
+mod sign_in;
 mod warden;
 
 use std::collections::BTreeMap;
@@ -107,6 +109,12 @@ pub const PAUSE_MAX: Duration = Duration::from_hours(366 * 24);
 /// Most requests without the right token that are told so within one second; the others are answered 429. Bounds what they write
 /// into the log. No limit on requests makes a short token safe: use a long random one.
 pub const WRONG_TOKENS_MAX: u32 = 5;
+/// Most people, or browsers, that are signed in at the same time; one more ends the sign-in that was away longest.
+pub const SIGN_INS_MAX: usize = 64;
+/// How long a sign-in may go unused.
+pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_hours(12);
+/// Most notes of what came of orders that wait to be shown.
+const NOTES_MAX: usize = 64;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
 /// nothing happens.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
@@ -181,6 +189,9 @@ struct Desk {
     renders: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     gate: warden::Gate,
+    sign_ins: sign_in::SignIns,
+    marks: sign_in::Marks,
+    notes: note::Notes,
     /// The same for what is pushed.
     pushers: warden::Gate,
     rates: inbound::Rates,
@@ -195,6 +206,9 @@ impl Desk {
             renders: Arc::new(Semaphore::new(RENDERS_MAX)),
             pages: Arc::new(Semaphore::new(PAGES_MAX)),
             gate: warden::Gate::default(),
+            sign_ins: sign_in::SignIns::default(),
+            marks: sign_in::Marks::new(),
+            notes: note::Notes::default(),
             pushers: warden::Gate::default(),
             rates: inbound::Rates::default(),
             secrets: Arc::new(Semaphore::new(SECRETS_MAX)),

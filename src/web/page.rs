@@ -9,20 +9,26 @@ mod card;
 mod fleet;
 mod frame;
 mod happened;
+mod order;
 mod row;
 mod session;
+mod sign_in;
 mod strip;
+mod tell;
 mod when;
 
 use std::sync::Arc;
 
 use askama::Template;
 use hyper::StatusCode;
+use hyper::header::HeaderMap;
 
 use super::Desk;
 use super::reply::{Answer, html, problem};
 
 pub(super) use assets::{SCRIPT, STYLE};
+pub(super) use order::{show as show_order, take as take_order};
+pub(super) use sign_in::{enter, leave, show as show_sign_in};
 
 use banner::Banners;
 use card::Cards;
@@ -32,9 +38,9 @@ use happened::Happened;
 use session::{Session, SessionPage};
 
 /// Shows every session, worst first.
-pub(super) async fn fleet(desk: &Arc<Desk>, query: &str) -> Answer {
+pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) -> Answer {
     let wanted = Wanted::of(query);
-    let guest = guest(desk);
+    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
     render(desk, move |desk| {
         let (snapshot, now) = (desk.snapshot(), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
@@ -48,7 +54,7 @@ pub(super) async fn fleet(desk: &Arc<Desk>, query: &str) -> Answer {
             rows: Fleet::rows(&snapshot, &wanted, now),
             wanted,
             happened: Happened::of(&snapshot, now),
-            note: None,
+            note,
         };
         page.render()
     })
@@ -56,15 +62,15 @@ pub(super) async fn fleet(desk: &Arc<Desk>, query: &str) -> Answer {
 }
 
 /// Shows one session.
-pub(super) async fn session(desk: &Arc<Desk>, name: &str) -> Answer {
+pub(super) async fn session(desk: &Arc<Desk>, name: &str, query: &str, headers: &HeaderMap) -> Answer {
     let Some(view) = desk.snapshot().target(name).cloned() else { return no_such_session() };
-    let guest = guest(desk);
+    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
     render(desk, move |desk| {
         let (snapshot, now) = (desk.snapshot(), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let body = Session::of(&snapshot, &view, &targets, now);
         let frame = Frame { title: body.title(), stream: Some(format!("target={}", view.target)), guest };
-        SessionPage { frame, body, note: None }.render()
+        SessionPage { frame, body, note }.render()
     })
     .await
 }
@@ -73,12 +79,33 @@ fn no_such_session() -> Answer {
     problem(StatusCode::NOT_FOUND, "no session has this name", "GET / lists every one")
 }
 
-fn guest(desk: &Desk) -> Guest {
+/// Tells what whoever sent a request may do. Whether the token is still the one of the sign-in is looked at with each order.
+fn guest(desk: &Desk, headers: &HeaderMap) -> Guest {
     match (desk.state.token.borrow().is_some(), desk.loopback_only) {
-        (true, _) => Guest::Out,
+        (true, _) => desk.sign_ins.find(headers, desk.now()).map_or(Guest::Out, |sign_in| Guest::In {
+            who: sign_in.who.to_string(),
+            form_token: desk.marks.of(sign_in::SIGN_OUT, Some(&sign_in)).unwrap_or_default(),
+        }),
         (false, true) => Guest::Free,
         (false, false) => Guest::Barred,
     }
+}
+
+/// Keeps a note for the page at a path; returns where to find both.
+fn noted(desk: &Desk, path: &str, note: String) -> String {
+    desk.notes.keep(note).map_or_else(|| path.to_owned(), |key| format!("{path}?note={key}"))
+}
+
+fn render_as(status: StatusCode, rendered: Result<String, askama::Error>) -> Answer {
+    match rendered {
+        Ok(text) => html(status, text),
+        Err(error) => unrendered(&error.to_string()),
+    }
+}
+
+fn unrendered(why: &str) -> Answer {
+    tracing::error!(why, "a page cannot be rendered");
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
 }
 
 /// Renders off the runtime's own threads: a page of a large fleet must delay no poll.
@@ -86,11 +113,7 @@ async fn render(
     desk: &Arc<Desk>,
     make: impl FnOnce(&Desk) -> Result<String, askama::Error> + Send + 'static,
 ) -> Answer {
-    let failed = |why: &str| {
-        tracing::error!(why, "a page cannot be rendered");
-        problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
-    };
-    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return failed("the server has stopped") };
+    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return unrendered("the server has stopped") };
     let desk = Arc::clone(desk);
     let rendering = tokio::task::spawn_blocking(move || {
         let text = make(&desk);
@@ -98,8 +121,7 @@ async fn render(
         text
     });
     match rendering.await {
-        Ok(Ok(text)) => html(StatusCode::OK, text),
-        Ok(Err(error)) => failed(&error.to_string()),
-        Err(error) => failed(&error.to_string()),
+        Ok(rendered) => render_as(StatusCode::OK, rendered),
+        Err(error) => unrendered(&error.to_string()),
     }
 }

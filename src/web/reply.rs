@@ -2,7 +2,10 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -83,6 +86,13 @@ pub(super) fn html(status: StatusCode, body: String) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    answer
+}
+
+/// Answers that the page to look at is another one; the request is not sent there.
+pub(super) fn see_other(to: &str) -> Answer {
+    let mut answer = html(StatusCode::SEE_OTHER, String::new());
+    answer.headers_mut().extend(HeaderValue::from_str(to).map(|to| (LOCATION, to)));
     answer
 }
 

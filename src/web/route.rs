@@ -17,6 +17,10 @@ enum Route<'a> {
     Page,
     /// The page of one session.
     Session(&'a str),
+    /// The form of an order about one session, or about all of them.
+    Form(Option<&'a str>, Verb),
+    SignIn,
+    SignOut,
     Style,
     Script,
     Metrics,
@@ -47,13 +51,21 @@ pub(super) async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Answ
     if !route.takes(&head.method) {
         return wrong_method(head.method.as_str(), route.allow());
     }
-    let query = Query::new(head.uri.query().unwrap_or_default());
+    let asked = head.uri.query().unwrap_or_default();
+    let query = Query::new(asked);
     let answered = match route {
         // A page shows what it can, whatever is appended to its address.
-        Route::Page => Ok(page::fleet(desk, head.uri.query().unwrap_or_default()).await),
-        Route::Session(name) => Ok(page::session(desk, name).await),
-        Route::Style => Ok(page::STYLE.answer(head.uri.query().unwrap_or_default(), &head.headers)),
-        Route::Script => Ok(page::SCRIPT.answer(head.uri.query().unwrap_or_default(), &head.headers)),
+        Route::Page => Ok(page::fleet(desk, asked, &head.headers).await),
+        Route::Session(name) => Ok(page::session(desk, name, asked, &head.headers).await),
+        Route::Form(name, verb) if head.method == Method::POST => {
+            Ok(page::take_order(desk, verb, name, &head.headers, body).await)
+        }
+        Route::Form(name, verb) => Ok(page::show_order(desk, verb, name, asked, &head.headers)),
+        Route::SignIn if head.method == Method::POST => Ok(page::enter(desk, &head.headers, body).await),
+        Route::SignIn => Ok(page::show_sign_in(desk, asked, &head.headers)),
+        Route::SignOut => Ok(page::leave(desk, &head.headers, body).await),
+        Route::Style => Ok(page::STYLE.answer(asked, &head.headers)),
+        Route::Script => Ok(page::SCRIPT.answer(asked, &head.headers)),
         Route::Metrics => Ok(scrape(desk).await),
         Route::Healthy => Ok(health::healthy(desk.snapshot().at, desk.now())),
         Route::Ready => Ok(health::ready(&desk.state.ready)),
@@ -87,6 +99,8 @@ impl<'a> Route<'a> {
     fn of(path: &'a str) -> Option<Self> {
         match path {
             "/" => Some(Self::Page),
+            "/sign-in" => Some(Self::SignIn),
+            "/sign-out" => Some(Self::SignOut),
             "/style.css" => Some(Self::Style),
             "/live.js" => Some(Self::Script),
             "/metrics" => Some(Self::Metrics),
@@ -103,6 +117,9 @@ impl<'a> Route<'a> {
                 if let Some(page) = within("/targets/") {
                     return Self::of_page(page);
                 }
+                if let Some(verb) = within("/order/") {
+                    return Verb::for_all(verb).map(|verb| Self::Form(None, verb));
+                }
                 if let Some((gateway, name)) = within("/hooks/").and_then(|hook| hook.split_once('/')) {
                     return PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name));
                 }
@@ -114,7 +131,9 @@ impl<'a> Route<'a> {
     fn of_page(path: &'a str) -> Option<Self> {
         match path.split_once('/') {
             None => Some(Self::Session(path)),
-            Some(_) => None,
+            Some((name, more)) => {
+                more.strip_prefix("order/").and_then(Verb::of).map(|verb| Self::Form(Some(name), verb))
+            }
         }
     }
 
@@ -131,6 +150,8 @@ impl<'a> Route<'a> {
     fn allow(self) -> &'static str {
         match self {
             Self::Reload | Self::Order(..) | Self::OrderAll(_) | Self::Push(..) | Self::Alerts => "POST",
+            Self::SignOut => "POST",
+            Self::Form(..) | Self::SignIn => "GET, HEAD, POST",
             Self::Page
             | Self::Session(_)
             | Self::Style

@@ -32,7 +32,12 @@ const ASKED: HeaderValue = HeaderValue::from_static("no-cache");
 impl Asset {
     fn new(path: &str, text: &'static str, kind: &'static str) -> Self {
         let digest: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Self { text, kind: HeaderValue::from_static(kind), url: format!("{path}?v={digest}"), tag: format!("\"{digest}\"") }
+        Self {
+            text,
+            kind: HeaderValue::from_static(kind),
+            url: format!("{path}?v={digest}"),
+            tag: format!("\"{digest}\""),
+        }
     }
 
     /// Where pages find it.

@@ -44,11 +44,7 @@ pub(super) struct Word<'a> {
 }
 
 impl<'a> Cards<'a> {
-    pub(super) fn of(
-        snapshot: &'a Snapshot,
-        targets: &'a BTreeMap<TargetId, Arc<Target>>,
-        now: Wall,
-    ) -> Self {
+    pub(super) fn of(snapshot: &'a Snapshot, targets: &'a BTreeMap<TargetId, Arc<Target>>, now: Wall) -> Self {
         let views = || snapshot.targets.iter().map(AsRef::as_ref);
         let mut scans: Vec<Scan<'a>> = views().filter_map(|view| Scan::of(view, targets, now)).collect();
         // Who has least time first.
@@ -63,11 +59,7 @@ impl<'a> Cards<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn of(
-        view: &'a TargetView,
-        targets: &'a BTreeMap<TargetId, Arc<Target>>,
-        now: Wall,
-    ) -> Option<Self> {
+    pub(super) fn of(view: &'a TargetView, targets: &'a BTreeMap<TargetId, Arc<Target>>, now: Wall) -> Option<Self> {
         let qr_page = targets.get(&view.target).and_then(|target| target.qr_page.as_deref());
         Some(Self { hand_off: view.care.hand_off.as_deref()?, qr_page, now })
     }
@@ -93,7 +85,9 @@ impl<'a> Scan<'a> {
 impl<'a> Word<'a> {
     pub(super) fn of(view: &'a TargetView, now: Wall) -> Option<Self> {
         let proposal = view.care.unreleased().map(AsRef::as_ref);
-        (proposal.is_some() || view.care.needs_person.is_some()).then_some(Self { view, proposal, now })
+        // That a person must scan stands on a card of its own.
+        let needed = view.care.needs_person.is_some() && view.care.hand_off.is_none();
+        (proposal.is_some() || needed).then_some(Self { view, proposal, now })
     }
 
     fn until(&self, proposal: &Proposal) -> When {

@@ -9,7 +9,7 @@ use crate::engine::sample::Word;
 use crate::engine::snapshot::{Grade, RefusalView, TargetView};
 use crate::engine::verdict::Verdict;
 
-use super::strip::{Strip, strip};
+use super::strip::Strip;
 use super::when::When;
 
 /// How a session stands, worst first: the order of the page.
@@ -160,12 +160,17 @@ impl<'a> Row<'a> {
         self.view.since.map(|since| When::since(since, self.now))
     }
 
-    fn strip(&self) -> Strip {
-        strip(self.view, self.now)
+    fn strip(&self) -> Strip<'a> {
+        Strip(&self.view.day)
     }
 
+    /// What runs or is waited for, where the refusals below do not say it already.
     fn pending(&self) -> Option<String> {
-        pending(&self.view.care)
+        let refused = self.view.care.refused.first();
+        let is_refusal = |said: &String| {
+            refused.is_some_and(|refused| *said == format!("{} held back: {}", refused.remedy, refused.reason))
+        };
+        pending(&self.view.care).filter(|said| !is_refusal(said))
     }
 
     fn refused(&self) -> impl Iterator<Item = &'a RefusalView> {

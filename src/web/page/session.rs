@@ -17,7 +17,7 @@ use super::card;
 use super::frame::{Frame, Guest};
 use super::happened::{Past, Tried};
 use super::row::{self, Belief, Standing};
-use super::strip::{Strip, strip};
+use super::strip::Strip;
 use super::when::When;
 
 /// The page of one session.
@@ -96,8 +96,8 @@ impl<'a> Session<'a> {
         row::beliefs(self.view)
     }
 
-    fn strip(&self) -> Strip {
-        strip(self.view, self.now)
+    fn strip(&self) -> Strip<'a> {
+        Strip(&self.view.day)
     }
 
     fn explained(&self) -> Vec<String> {
@@ -143,7 +143,9 @@ impl<'a> Session<'a> {
             minimum: self.view.memory_minimum.map(mib),
             used_bytes: memory.used_bytes,
             limit_bytes: limit.unwrap_or_default(),
-            percent: limit.and_then(|limit| memory.used_bytes.saturating_mul(100).checked_div(limit)).unwrap_or_default(),
+            percent: limit
+                .and_then(|limit| memory.used_bytes.saturating_mul(100).checked_div(limit))
+                .unwrap_or_default(),
             kills: memory.oom_kills.filter(|kills| 0 < *kills),
         })
     }
@@ -183,11 +185,17 @@ impl<'a> Session<'a> {
         let own_pause = care.pause.as_ref().is_some_and(|pause| !pause.all);
         let pause = if own_pause { ("resume", "Resume") } else { ("pause", "Pause") };
         let mut found = vec![Button { verb: pause.0, label: format!("{} {name} …", pause.1), destroys: false }];
-        for (remedy, verb, word) in
-            [(Remedy::Reconnect, "reconnect", "Reconnect"), (Remedy::Restart, "restart", "Restart"), (Remedy::Reset, "reset", "Reset")]
-        {
+        for (remedy, verb, word) in [
+            (Remedy::Reconnect, "reconnect", "Reconnect"),
+            (Remedy::Restart, "restart", "Restart"),
+            (Remedy::Reset, "reset", "Reset"),
+        ] {
             if care.budget.contains_key(&remedy) {
-                found.push(Button { verb, label: format!("{word} {name} …"), destroys: care.destroys.contains(&remedy) });
+                found.push(Button {
+                    verb,
+                    label: format!("{word} {name} …"),
+                    destroys: care.destroys.contains(&remedy),
+                });
             }
         }
         if care.resets.gave_up || care.resets.underlying_problem {

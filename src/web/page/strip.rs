@@ -5,80 +5,55 @@ use std::time::Duration;
 
 use askama::filters::HtmlSafe;
 
-use crate::engine::moment::{Wall, words};
-use crate::engine::sample::SessionState;
-use crate::engine::snapshot::TargetView;
-
-/// Columns of a strip.
-const CELLS: usize = 144;
-/// What one column stands for, in milliseconds.
-const CELL_MILLIS: i64 = 600_000;
-
-/// What ten minutes showed at worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Shade {
-    #[default]
-    Unseen,
-    Well,
-    Scan,
-    Unsettled,
-    Down,
-}
+use crate::engine::day::{CELL_MILLIS, CELLS, Day, Shade};
+use crate::engine::moment::words;
 
 /// A strip, drawn as one path a shade: a thousand of them are on one page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Strip([Shade; CELLS]);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strip<'a>(pub(super) &'a Day);
 
-/// Draws the last day of a session. Columns lie on whole ten minutes, so that a strip changes only with them or with news.
-pub(super) fn strip(view: &TargetView, now: Wall) -> Strip {
-    let mut cells = [Shade::Unseen; CELLS];
-    let last = now.millis().div_euclid(CELL_MILLIS);
-    for run in &view.timeline {
-        let shade = Shade::of(run.state);
-        let age = |at: Wall| last.saturating_sub(at.millis().div_euclid(CELL_MILLIS));
-        for back in age(run.to).max(0)..=age(run.from).max(0) {
-            let place = usize::try_from(back).ok().and_then(|back| CELLS.checked_sub(back.saturating_add(1)));
-            let Some(cell) = place.and_then(|place| cells.get_mut(place)) else { break };
-            *cell = shade.max(*cell);
-        }
-    }
-    Strip(cells)
-}
+/// The shades in the order in which they are told.
+const TOLD: [Shade; Shade::ALL.len()] = [Shade::Failing, Shade::Waiting, Shade::Unsettled, Shade::Well, Shade::Nothing];
 
-impl Strip {
+impl Strip<'_> {
     /// Says it in words, for who does not see it.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn words(self) -> String {
         let span = |shade: Shade| {
-            let cells = self.0.iter().filter(|cell| **cell == shade).count();
-            let span = Duration::from_secs(600).saturating_mul(u32::try_from(cells).unwrap_or(u32::MAX));
-            (!span.is_zero()).then(|| format!("{} {}", shade.as_str(), words(span)))
+            let cells = self.0.cells().iter().filter(|cell| **cell == shade).count();
+            let span = Duration::from_millis(u64::try_from(CELL_MILLIS).unwrap_or(0))
+                .saturating_mul(u32::try_from(cells).unwrap_or(u32::MAX));
+            (!span.is_zero()).then(|| format!("{} {}", name(shade), words(span)))
         };
-        Shade::ALL.into_iter().filter_map(span).collect::<Vec<String>>().join(", ")
+        TOLD.into_iter().filter_map(span).collect::<Vec<String>>().join(", ")
     }
 
-    fn path(&self, f: &mut fmt::Formatter<'_>, shade: Shade) -> fmt::Result {
-        let Some((class, middle)) = shade.drawn() else { return Ok(()) };
-        let mut places = self.0.iter().enumerate().filter(|(_, cell)| **cell == shade).map(|(place, _)| place).peekable();
+    fn path(self, f: &mut fmt::Formatter<'_>, shade: Shade) -> fmt::Result {
+        let Some((class, middle)) = drawn(shade) else { return Ok(()) };
+        let cells = self.0.cells().iter().enumerate();
+        let mut places = cells.filter(|(_, cell)| **cell == shade).map(|(place, _)| place).peekable();
         if places.peek().is_none() {
             return Ok(());
         }
         write!(f, "<path class={class} d=\"")?;
         while let Some(from) = places.next() {
-            let mut cells: usize = 1;
-            while places.next_if_eq(&from.saturating_add(cells)).is_some() {
-                cells = cells.saturating_add(1);
+            let mut count: usize = 1;
+            while places.next_if_eq(&from.saturating_add(count)).is_some() {
+                count = count.saturating_add(1);
             }
-            write!(f, "M{from} {middle}h{cells}")?;
+            write!(f, "M{from} {middle}h{count}")?;
         }
         f.write_str("\"/>")
     }
 }
 
 /// Writes an element that holds no text of anybody else.
-impl fmt::Display for Strip {
+impl fmt::Display for Strip<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = self.words();
-        write!(f, "<svg class=strip viewBox=\"0 0 {CELLS} 20\" preserveAspectRatio=none role=img aria-label=\"Last 24 h: {said}\">")?;
+        write!(
+            f,
+            "<svg class=strip viewBox=\"0 0 {CELLS} 20\" preserveAspectRatio=none role=img aria-label=\"Last 24 h: {said}\">"
+        )?;
         for shade in Shade::ALL {
             self.path(f, shade)?;
         }
@@ -86,43 +61,45 @@ impl fmt::Display for Strip {
     }
 }
 
-impl HtmlSafe for Strip {}
+impl HtmlSafe for Strip<'_> {}
 
-impl Shade {
-    const ALL: [Self; 5] = [Self::Down, Self::Unsettled, Self::Scan, Self::Well, Self::Unseen];
-
-    fn of(state: SessionState) -> Self {
-        match state {
-            SessionState::Connected => Self::Well,
-            SessionState::NeedsScan => Self::Scan,
-            SessionState::Connecting | SessionState::Unknown => Self::Unsettled,
-            SessionState::Disconnected
-            | SessionState::Conflict
-            | SessionState::LoggedOut
-            | SessionState::Expired
-            | SessionState::Missing
-            | SessionState::Blocked => Self::Down,
-        }
+fn name(shade: Shade) -> &'static str {
+    match shade {
+        Shade::Nothing => "not seen",
+        Shade::Well => "well",
+        Shade::Unsettled => "unsettled",
+        Shade::Failing => "failing",
+        Shade::Waiting => "waiting for a scan",
     }
+}
 
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Unseen => "not seen",
-            Self::Well => "well",
-            Self::Scan => "waiting for a scan",
-            Self::Unsettled => "unsettled",
-            Self::Down => "down",
-        }
+/// The class of a shade, and the middle of its columns from above: the stylesheet gives the class a height of twice what is below.
+fn drawn(shade: Shade) -> Option<(&'static str, u8)> {
+    match shade {
+        Shade::Nothing => None,
+        Shade::Well => Some(("w", 16)),
+        Shade::Unsettled => Some(("u", 14)),
+        Shade::Waiting => Some(("q", 12)),
+        Shade::Failing => Some(("d", 10)),
     }
+}
 
-    /// Its class and the middle of its column, from above: the stylesheet gives the class a height of twice what is below.
-    fn drawn(self) -> Option<(&'static str, u8)> {
-        match self {
-            Self::Unseen => None,
-            Self::Well => Some(("w", 16)),
-            Self::Scan => Some(("q", 13)),
-            Self::Unsettled => Some(("u", 13)),
-            Self::Down => Some(("d", 10)),
-        }
+#[cfg(test)]
+mod tests {
+    use crate::engine::moment::Wall;
+
+    use super::*;
+
+    #[test]
+    fn a_day_is_drawn_in_as_few_strokes_as_it_has_stretches() {
+        let cell = |number: i64| Wall::from_millis(number * CELL_MILLIS);
+        let mut day = Day::new(cell(0));
+        day.stay(cell(100), Shade::Well);
+        day.stay(cell(103), Shade::Failing);
+        day.stay(cell(110), Shade::Well);
+        let drawn = Strip(&day).to_string();
+        assert!(drawn.contains("<path class=d d=\"M132 10h4\"/>"), "{drawn}");
+        assert!(drawn.contains("<path class=w d=\"M33 16h99M136 16h8\"/>"), "{drawn}");
+        assert!(drawn.contains("Last 24 h: failing 40 min, well 17 h 50 min, not seen 5 h 30 min"), "{drawn}");
     }
 }

@@ -73,6 +73,9 @@ mod tests {
         assert_eq!(text(now, now), "09:00:00");
         assert_eq!(text(at, now), "3 Feb 23:59");
         assert_eq!(When::since(now, now).to_string(), "<time datetime=2026-02-04T09:00:00Z data-ago>09:00:00</time>");
-        assert_eq!(When::until(at, now).to_string(), "<time datetime=2026-02-03T23:59:59Z data-left>3 Feb 23:59</time>");
+        assert_eq!(
+            When::until(at, now).to_string(),
+            "<time datetime=2026-02-03T23:59:59Z data-left>3 Feb 23:59</time>"
+        );
     }
 }
