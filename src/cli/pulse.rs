@@ -68,6 +68,6 @@ impl Pulse {
     /// Stands still until the shell calls it back.
     pub(super) fn suspend() {
         // Where that is not allowed it goes on.
-        drop(kill_process(getpid(), Kind::STOP));
+        kill_process(getpid(), Kind::STOP).unwrap_or_default();
     }
 }

@@ -25,38 +25,7 @@ pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
 pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
     let body = text.trim_start_matches(' ');
     let margin = columns(text).saturating_sub(columns(body));
-    let deeper = if margin == 0 { 0 } else { margin.saturating_add(2) };
-    let (first, rest) = if deeper < width { (margin, deeper) } else { (0, 0) };
-    let mut lines = vec![" ".repeat(first)];
-    let mut room = width.saturating_sub(first);
-    let mut is_begun = false;
-    for mut word in body.split(' ').filter(|word| !word.is_empty()) {
-        let gap = usize::from(is_begun);
-        if is_begun && room < columns(word).saturating_add(gap) {
-            (room, is_begun) = (width.saturating_sub(rest), false);
-            lines.push(" ".repeat(rest));
-        }
-        // A word that is wider than a line is broken where the line ends.
-        while !is_begun && room < columns(word) {
-            let (head, tail) = split(word, room);
-            let (head, tail) = if head.is_empty() { split_first(word) } else { (head, tail) };
-            append(&mut lines, head);
-            if tail.is_empty() {
-                word = tail;
-                break;
-            }
-            word = tail;
-            room = width.saturating_sub(rest);
-            lines.push(" ".repeat(rest));
-        }
-        if is_begun {
-            append(&mut lines, " ");
-        }
-        append(&mut lines, word);
-        room = room.saturating_sub(columns(word).saturating_add(usize::from(is_begun)));
-        is_begun = true;
-    }
-    lines
+    hang(text, if margin == 0 { 0 } else { margin.saturating_add(2) }, Some(width))
 }
 
 /// Wraps a text into at most so many lines; what was cut shows.
@@ -74,15 +43,32 @@ pub(in crate::cli) fn wrap_within(text: &str, width: usize, lines_max: usize) ->
 /// Wraps a text so that all but its first line stand deeper; without a width it stays one line.
 pub(in crate::cli) fn hang(text: &str, deeper: usize, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.filter(|width| *width < columns(text)) else { return vec![text.to_owned()] };
-    let deeper = if deeper.saturating_mul(2) < width { deeper } else { 0 };
-    let lines = wrap(text, width);
-    let mut lines = lines.into_iter();
-    let Some(first) = lines.next() else { return Vec::new() };
-    let rest = text.get(first.len()..).unwrap_or_default().trim_start();
-    let room = width.saturating_sub(deeper);
+    // Where the margin would take the most of a line it takes nothing.
+    let (text, deeper) =
+        if deeper.saturating_mul(2) < width { (text, deeper) } else { (text.trim_start_matches(' '), 0) };
     let margin = " ".repeat(deeper);
-    let more = if rest.is_empty() { Vec::new() } else { wrap(rest, room) };
-    std::iter::once(first).chain(more.into_iter().map(|line| format!("{margin}{line}"))).collect()
+    let (mut lines, mut left, mut room) = (Vec::new(), text, width);
+    while !left.is_empty() {
+        let (line, rest) = split_at_word(left, room);
+        let margin = if lines.is_empty() { "" } else { margin.as_str() };
+        lines.push(format!("{margin}{}", line.trim_end()));
+        (left, room) = (rest.trim_start_matches(' '), width.saturating_sub(deeper));
+    }
+    lines
+}
+
+/// Splits off what fits a line, between words where it can. A line takes at least one character, or there would be no end.
+fn split_at_word(text: &str, room: usize) -> (&str, &str) {
+    let (head, tail) = split(text, room);
+    if tail.is_empty() || tail.starts_with(' ') {
+        return (head, tail);
+    }
+    let begins = head.len().saturating_sub(head.trim_start_matches(' ').len());
+    match head.rfind(' ').filter(|at| begins < *at) {
+        Some(at) => text.split_at_checked(at).unwrap_or((head, tail)),
+        None if head.len() == begins => split_first(text, begins),
+        None => (head, tail),
+    }
 }
 
 /// Splits a text after as many characters as fit.
@@ -93,16 +79,10 @@ fn split(text: &str, room: usize) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// Splits off the first character, however wide: a line makes some way, or there would be no end.
-fn split_first(text: &str) -> (&str, &str) {
-    let end = text.chars().next().map_or(0, char::len_utf8);
-    text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-fn append(lines: &mut [String], text: &str) {
-    if let Some(last) = lines.last_mut() {
-        last.push_str(text);
-    }
+/// Splits behind the first character that is no space, however wide it is.
+fn split_first(text: &str, begins: usize) -> (&str, &str) {
+    let first = text.get(begins..).and_then(|text| text.chars().next()).map_or(0, char::len_utf8);
+    text.split_at_checked(begins.saturating_add(first)).unwrap_or((text, ""))
 }
 
 #[cfg(test)]

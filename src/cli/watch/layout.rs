@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_a_low_window_has_no_room_for_is_counted() {
-        let page = || lay_out(&listing(), Paper { width: Some(200), colours: false });
+        let page = || lay_out(&listing(), Paper { width: None, colours: false });
         assert_eq!(page().lines_within(50), page().lines().collect::<Vec<_>>());
         let low = page().lines_within(6);
         assert_eq!(low.len(), 6);
