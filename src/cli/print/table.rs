@@ -1,7 +1,8 @@
 //! Tables that fit the window.
 //!
-//! Where a table is too wide, first its columns that can give way do so, the last one first, and wrap; then the columns that may
-//! leave do so in their order; and where even that does not fit, there is no table, and its owner tells the rows as blocks.
+//! Where a table is too wide, first its columns that can give way do so, the last one first, and wrap: as far as that is easy to read,
+//! then as far as it must be. Then the columns that may leave do so in their order; and where even that does not fit, there is no
+//! table, and its owner tells the rows as blocks.
 
 use super::ink::{Ink, ink};
 use super::width::{columns, wrap_within};
@@ -25,8 +26,8 @@ pub(in crate::cli) struct Column {
 pub(in crate::cli) enum Give {
     /// It does not.
     Nothing,
-    /// Its cells wrap, down to so many columns, into at most so many lines.
-    Wraps { min: usize, lines_max: usize },
+    /// Its cells wrap into at most so many lines: gladly down to `easy` columns, if it must be down to `min`.
+    Wraps { easy: usize, min: usize, lines_max: usize },
 }
 
 /// What stands in one row of one column.
@@ -88,7 +89,8 @@ pub(in crate::cli) fn fit(heads: &[Column], rows: &[Vec<Cell>], window: Option<u
 pub(in crate::cli) fn plain(head: &[&'static str], rows: &[Vec<String>], window: Option<usize>) -> Vec<String> {
     let last = head.len().saturating_sub(1);
     let column = |(number, title): (usize, &&'static str)| {
-        let give = if number == last { Give::Wraps { min: 16, lines_max: usize::MAX } } else { Give::Nothing };
+        let give =
+            if number == last { Give::Wraps { easy: 16, min: 16, lines_max: usize::MAX } } else { Give::Nothing };
         Column { title, give, leaves: None }
     };
     let heads: Vec<Column> = head.iter().enumerate().map(column).collect();
@@ -119,20 +121,29 @@ struct Plan {
 fn squeeze(plans: &mut [Plan], window: usize) -> bool {
     let gaps = plans.len().saturating_sub(1).saturating_mul(GAP);
     let needed = plans.iter().fold(gaps, |sum, plan| sum.saturating_add(plan.width));
-    let spare = |plan: &Plan| match plan.head.give {
-        Give::Nothing => 0,
-        Give::Wraps { min, .. } => plan.width.saturating_sub(min.max(columns(plan.head.title))),
-    };
     let mut over = needed.saturating_sub(window);
-    if plans.iter().map(spare).fold(0, usize::saturating_add) < over {
+    if plans.iter().map(|plan| spare(plan, false)).fold(0, usize::saturating_add) < over {
         return false;
     }
-    for plan in plans.iter_mut().rev() {
-        let given = spare(plan).min(over);
-        plan.width = plan.width.saturating_sub(given);
-        over = over.saturating_sub(given);
+    for is_easy in [true, false] {
+        for plan in plans.iter_mut().rev() {
+            let given = spare(plan, is_easy).min(over);
+            plan.width = plan.width.saturating_sub(given);
+            over = over.saturating_sub(given);
+        }
     }
     true
+}
+
+/// How many columns it can give, if it is to stay easy to read or not.
+fn spare(plan: &Plan, is_easy: bool) -> usize {
+    match plan.head.give {
+        Give::Nothing => 0,
+        Give::Wraps { easy, min, .. } => {
+            let least = if is_easy { easy.max(min) } else { min };
+            plan.width.saturating_sub(least.max(columns(plan.head.title)))
+        }
+    }
 }
 
 fn lines_of(row: &[Cell], plans: &[Plan], colours: bool) -> Vec<String> {
@@ -172,10 +183,10 @@ mod tests {
     use super::*;
 
     const HEADS: [Column; 4] = [
-        Column { title: "TARGET", give: Give::Wraps { min: 12, lines_max: 9 }, leaves: None },
+        Column { title: "TARGET", give: Give::Wraps { easy: usize::MAX, min: 12, lines_max: 9 }, leaves: None },
         Column { title: "MODE", give: Give::Nothing, leaves: Some(0) },
         Column { title: "STATE", give: Give::Nothing, leaves: Some(1) },
-        Column { title: "WHY", give: Give::Wraps { min: 20, lines_max: 2 }, leaves: None },
+        Column { title: "WHY", give: Give::Wraps { easy: 40, min: 20, lines_max: 2 }, leaves: None },
     ];
 
     fn rows() -> Vec<Vec<Cell>> {

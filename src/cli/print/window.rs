@@ -87,7 +87,7 @@ impl Screen {
     /// Draws lines over what is there, in one go so that nothing flickers. What is below the window is not drawn.
     pub(in crate::cli) fn draw(&self, lines: &[String], rows: usize) -> io::Result<()> {
         let drawn: Vec<String> = lines.iter().take(rows).map(|line| format!("{line}{CLEAR_LINE}")).collect();
-        put(&format!("{HOME}{}{CLEAR_BELOW}", drawn.join("\r\n")))
+        put(&format!("{HOME}{}{CLEAR_BELOW}", drawn.join("\n")))
     }
 }
 

@@ -63,7 +63,7 @@ fn in_words(row: &Row) -> String {
     let pattern = belief.pattern.as_deref().map_or_else(String::new, |pattern| format!(" {pattern}"));
     let part = |text: &str| if text.is_empty() { String::new() } else { format!(", {text}") };
     let why = if belief.why().is_empty() { String::new() } else { format!(": {}", belief.why()) };
-    let state = row.state.as_deref().unwrap_or("not heard of yet");
+    let state = row.state.as_deref().unwrap_or("no state known");
     format!("{}{pattern}, {state}, {}{}{why}", belief.verdict, row.mode(), part(row.pending()))
 }
 

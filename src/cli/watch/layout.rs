@@ -6,18 +6,18 @@ use crate::engine::Wall;
 use crate::engine::moment::words;
 
 /// Lines of one cell of WHY; `explain` tells the whole.
-const WHY_LINES_MAX: usize = 2;
+const WHY_LINES_MAX: usize = 3;
 
 /// What stays longest is worth most: the name, the verdict and its pattern, and what is asked of a person.
 const COLUMNS: [Column; 8] = [
-    Column { title: "TARGET", give: Give::Wraps { min: 14, lines_max: usize::MAX }, leaves: None },
+    Column { title: "TARGET", give: Give::Wraps { easy: usize::MAX, min: 14, lines_max: usize::MAX }, leaves: None },
     Column { title: "STATE", give: Give::Nothing, leaves: Some(2) },
     Column { title: "FOR", give: Give::Nothing, leaves: Some(1) },
     Column { title: "VERDICT", give: Give::Nothing, leaves: None },
     Column { title: "PATTERN", give: Give::Nothing, leaves: None },
     Column { title: "MODE", give: Give::Nothing, leaves: Some(0) },
-    Column { title: "PENDING", give: Give::Wraps { min: 14, lines_max: usize::MAX }, leaves: Some(4) },
-    Column { title: "WHY", give: Give::Wraps { min: 24, lines_max: WHY_LINES_MAX }, leaves: Some(3) },
+    Column { title: "PENDING", give: Give::Wraps { easy: 14, min: 14, lines_max: usize::MAX }, leaves: Some(4) },
+    Column { title: "WHY", give: Give::Wraps { easy: 40, min: 24, lines_max: WHY_LINES_MAX }, leaves: Some(3) },
 ];
 
 /// How wide a line may be, and whether there are colours.
@@ -132,7 +132,7 @@ fn block(row: &Row, now: Wall, paper: Paper) -> Vec<String> {
     let head = [Some(row.target.as_str()), Some(belief.verdict.as_str()), belief.pattern.as_deref()];
     let head = head.into_iter().flatten().collect::<Vec<_>>().join("  ");
     let lasts = row.since.map_or_else(String::new, |since| format!(" for {}", words(now.since(since))));
-    let state = format!("{}{lasts}, {}", row.state.as_deref().unwrap_or("not heard of yet"), row.mode());
+    let state = format!("{}{lasts}, {}", row.state.as_deref().unwrap_or("no state known"), row.mode());
     let body = [
         (Some(state), Ink::Dim),
         (some(&row.countdown(now)), if row.waits_for_person { Ink::Yellow } else { Ink::Dim }),

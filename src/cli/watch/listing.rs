@@ -96,7 +96,7 @@ impl Listing {
         let (of, failing) = (self.rows.len(), self.failing());
         let suspect = self.count(|row| row.belief().weight() == Weight::Suspect);
         let waiting = self.count(|row| row.waits_for_person);
-        let unheard = self.count(|row| row.state.is_none());
+        let unheard = self.count(|row| row.state.is_none() && row.belief().weight() == Weight::Well);
         let head = match (of, failing) {
             (0, _) => String::from("no sessions are watched"),
             (of, 0) if suspect == 0 && unheard == 0 => format!("all {of} well"),
