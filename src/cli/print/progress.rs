@@ -75,6 +75,8 @@ impl Drop for Progress {
 }
 
 /// Waits for something, and says so to a person who waits for more than a second.
-pub(in crate::cli) async fn during<T>(what: &str, work: impl Future<Output = T>) -> T {
-    Progress::new().during(what, work).await
+pub(in crate::cli) fn during<T>(what: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    // Beside the waiting, however large the work is.
+    let work = Box::pin(work);
+    async move { Progress::new().during(what, work).await }
 }

@@ -84,8 +84,12 @@ impl Screen {
         if std::mem::take(&mut self.is_open) { put(CLOSE) } else { Ok(()) }
     }
 
-    /// Draws lines over what is there, in one go so that nothing flickers. What is below the window is not drawn.
+    /// Draws lines over what is there, in one go so that nothing flickers. What is below the window is not drawn,
+    /// and nothing over a person's own page.
     pub(in crate::cli) fn draw(&self, lines: &[String], rows: usize) -> io::Result<()> {
+        if !self.is_open {
+            return Ok(());
+        }
         let drawn: Vec<String> = lines.iter().take(rows).map(|line| format!("{line}{CLEAR_LINE}")).collect();
         put(&format!("{HOME}{}{CLEAR_BELOW}", drawn.join("\n")))
     }
