@@ -24,7 +24,7 @@ const ALERTMANAGER: &str = "config/alertmanager/alertmanager.yml";
 #[test]
 fn every_alert_says_what_it_is_how_bad_it_is_and_where_to_read_on() {
     for alert in alerts() {
-        let name = &alert.alert;
+        let name = &alert.name;
         assert_eq!(alert.labels.keys().map(String::as_str).collect::<Vec<_>>(), ["scope", "severity"], "{name}");
         assert!(["critical", "warning", "none"].contains(&alert.labels["severity"].as_str()), "{name}");
         assert!(["session", "care", "fleet", "watchdog"].contains(&alert.labels["scope"].as_str()), "{name}");
@@ -77,7 +77,7 @@ fn every_alert_fires_in_a_test_and_does_not_fire_in_one() {
     let tests: Vec<RuleTest> = TESTS.iter().flat_map(|path| read::<TestFile>(path).tests).collect();
     let checks: Vec<&AlertTest> = tests.iter().flat_map(|test| &test.alert_rule_test).collect();
     for alert in alerts() {
-        let (name, severity) = (&alert.alert, &alert.labels["severity"]);
+        let (name, severity) = (&alert.name, &alert.labels["severity"]);
         let of_it = |check: &&&AlertTest| check.alertname == *name;
         let expects = |check: &AlertTest| check.exp_alerts.iter().any(|exp| exp.exp_labels["severity"] == *severity);
         assert!(checks.iter().filter(of_it).any(|check| expects(check)), "{name} ({severity}) fires in no test");
@@ -86,7 +86,7 @@ fn every_alert_fires_in_a_test_and_does_not_fire_in_one() {
         let is_silent = checks.iter().filter(of_it).any(|check| !expects(check));
         assert_eq!(is_silent, !is_always_on, "{name} ({severity}): a test in which it does not fire");
     }
-    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.alert).collect();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
     for check in checks {
         assert!(names.contains(&check.alertname), "a test names {}, which is no alert", check.alertname);
     }
@@ -104,7 +104,7 @@ fn every_recording_rule_is_tested() {
 #[test]
 fn the_runbook_has_one_section_for_each_alert_and_no_other() {
     let sections = sections();
-    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.alert).collect();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
     let titles: Vec<String> = sections.iter().map(|(title, _)| title.clone()).collect();
     assert_eq!(titles.len(), names.len(), "a section stands there twice, or one is missing");
     assert_eq!(titles.into_iter().collect::<BTreeSet<_>>(), names);
@@ -117,7 +117,7 @@ fn the_runbook_has_one_section_for_each_alert_and_no_other() {
 
 #[test]
 fn every_alert_that_alertmanagers_example_names_exists() {
-    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.alert).collect();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
     let example: Alertmanager = read(ALERTMANAGER);
     let rules = &example.inhibit_rules;
     assert!(!rules.is_empty());
@@ -162,7 +162,7 @@ struct Rule {
 }
 
 struct Alert {
-    alert: String,
+    name: String,
     expr: String,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -201,7 +201,7 @@ struct Route {
     #[serde(default)]
     matchers: Vec<String>,
     #[serde(default)]
-    routes: Vec<Route>,
+    routes: Vec<Self>,
 }
 
 #[derive(Deserialize)]
@@ -274,7 +274,7 @@ fn rules() -> Vec<Rule> {
 fn alerts() -> Vec<Alert> {
     let alert = |rule: Rule| {
         let Rule { alert, record: _, expr, labels, annotations } = rule;
-        Some(Alert { alert: alert?, expr, labels, annotations })
+        Some(Alert { name: alert?, expr, labels, annotations })
     };
     let alerts: Vec<Alert> = rules().into_iter().filter_map(alert).collect();
     assert!(40 < alerts.len(), "the rules were not read");
