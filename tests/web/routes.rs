@@ -138,7 +138,7 @@ async fn targets_are_listed_in_short() {
         "evidence": "seen twice within 60 s; the limit is 2", "missing": null,
         "memory": {"verdict": "suspect", "pattern": "memory_pressure", "evidence": null,
                    "missing": "93 % of the limit for 2 min of 5 min"},
-        "open": [7], "mode": "approve", "paused": true, "pending": "scan by 09:02:30", "next_poll": "2026-02-04T09:00:05.000Z",
+        "open": [7], "mode": "approve", "paused": true, "pending": "scan by 09:02:30", "pending_until": "2026-02-04T09:02:30.000Z", "waits_for_person": true, "next_poll": "2026-02-04T09:00:05.000Z",
     });
     assert_eq!(listed["targets"][2], expected);
     assert_eq!(listed["targets"][1]["state"], Value::Null, "what is not known is null");
