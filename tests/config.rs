@@ -492,6 +492,8 @@ fn the_configuration_of_the_demo_is_well() {
         qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
         plays: "",
         expects: None,
+        tells_memory: true,
+        is_found: false,
         hooks: Vec::new(),
     };
     let place = demo::Place::new(folder.path(), std::slice::from_ref(&target)).unwrap();

@@ -120,7 +120,7 @@ pub(super) static CAST: &[Role] = &[
     },
     Role {
         name: "bot",
-        plays: "is a bot backend before Wasender, found by a discovery: is well, and its token ends in a month",
+        plays: "is a bot backend that a discovery finds: is well, its token ends in a month",
         expects: None,
         part: Part::Backend,
         memory: None,

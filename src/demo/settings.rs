@@ -232,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_discovery_finds_is_in_its_file_and_not_among_the_targets() {
+        let parent = tempfile::tempdir().unwrap();
+        let targets = [plain(), Target { is_found: true, ..with_token() }];
+        let place = Place::new(parent.path(), &targets).unwrap();
+        let table: toml::Table = settings(&targets, "127.0.0.1:9877".parse().unwrap(), &place).parse().unwrap();
+        assert!(table["target"].get("wasender").is_none());
+        let found = fs::read_to_string(table["discover"]["wasender"]["file"]["path"].as_str().unwrap()).unwrap();
+        let expected =
+            r#"[{"labels":{"dialect":"wasender","name":"wasender"},"targets":["http://127.0.0.1:1"]}]"#;
+        assert_eq!(found, expected);
+        let token = table["discover"]["wasender"]["target"]["token_file"].as_str().unwrap();
+        assert_eq!(fs::read_to_string(token).unwrap(), "secret \"of\" demo");
+    }
+
+    #[test]
     fn a_token_is_in_its_file_alone() {
         let parent = tempfile::tempdir().unwrap();
         let targets = [with_token()];
