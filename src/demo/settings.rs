@@ -239,8 +239,7 @@ mod tests {
         let table: toml::Table = settings(&targets, "127.0.0.1:9877".parse().unwrap(), &place).parse().unwrap();
         assert!(table["target"].get("wasender").is_none());
         let found = fs::read_to_string(table["discover"]["wasender"]["file"]["path"].as_str().unwrap()).unwrap();
-        let expected =
-            r#"[{"labels":{"dialect":"wasender","name":"wasender"},"targets":["http://127.0.0.1:1"]}]"#;
+        let expected = r#"[{"labels":{"dialect":"wasender","name":"wasender"},"targets":["http://127.0.0.1:1"]}]"#;
         assert_eq!(found, expected);
         let token = table["discover"]["wasender"]["target"]["token_file"].as_str().unwrap();
         assert_eq!(fs::read_to_string(token).unwrap(), "secret \"of\" demo");

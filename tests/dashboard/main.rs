@@ -27,8 +27,9 @@ type Rule = (&'static str, fn(&Board) -> Vec<String>);
 #[test]
 fn the_dashboard_keeps_every_rule() {
     let board = shipped();
-    let found: Vec<String> =
-        rules().flat_map(|(name, rule)| rule(&board).into_iter().map(move |fault| format!("{name}: {fault}"))).collect();
+    let found: Vec<String> = rules()
+        .flat_map(|(name, rule)| rule(&board).into_iter().map(move |fault| format!("{name}: {fault}")))
+        .collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 

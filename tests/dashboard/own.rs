@@ -139,10 +139,13 @@ fn label_exists(board: &Board) -> Vec<String> {
 fn every_metric_is_shown(board: &Board) -> Vec<String> {
     let readings = board.readings();
     let read = readings.iter().flat_map(|(_, reading)| reading.selectors.iter());
-    let shown: BTreeSet<&str> = read.filter_map(|selector| declared(&selector.series)).map(|metric| metric.name).collect();
+    let shown: BTreeSet<&str> =
+        read.filter_map(|selector| declared(&selector.series)).map(|metric| metric.name).collect();
     let excused: BTreeSet<&str> = NOT_SHOWN.iter().map(|(metric, _)| *metric).collect();
-    let hidden = catalogue().iter().map(|metric| metric.name).filter(|name| !shown.contains(name) && !excused.contains(name));
-    let unneeded = excused.iter().filter(|name| shown.contains(*name)).map(|name| format!("{name} is shown, and excused"));
+    let hidden =
+        catalogue().iter().map(|metric| metric.name).filter(|name| !shown.contains(name) && !excused.contains(name));
+    let unneeded =
+        excused.iter().filter(|name| shown.contains(*name)).map(|name| format!("{name} is shown, and excused"));
     hidden.map(|name| format!("no panel shows {name}")).chain(unneeded).collect()
 }
 
@@ -167,7 +170,8 @@ fn all_words(board: &Board, label: &str, metric: &str, words: &[&str]) -> Vec<St
     let mut faults = Vec::new();
     for (query, reading) in board.readings() {
         let selectors = reading.selectors.iter().filter(|selector| selector.series == metric);
-        let asked: BTreeSet<&str> = selectors.flat_map(|selector| selector.matchers_of(label)).map(|(_, word)| word).collect();
+        let asked: BTreeSet<&str> =
+            selectors.flat_map(|selector| selector.matchers_of(label)).map(|(_, word)| word).collect();
         if asked.is_empty() {
             continue;
         }
@@ -176,7 +180,9 @@ fn all_words(board: &Board, label: &str, metric: &str, words: &[&str]) -> Vec<St
         let shown: BTreeSet<&str> = of_panel.map(|(_, text, _)| *text).collect();
         let lost = words.iter().filter(|word| !asked.contains(**word) || !shown.contains(**word));
         faults.extend(lost.map(|word| format!("{}: {word} is not shown", query.place)));
-        faults.extend(asked.iter().filter(|word| !words.contains(word)).map(|word| format!("{}: no {word}", query.place)));
+        faults.extend(
+            asked.iter().filter(|word| !words.contains(word)).map(|word| format!("{}: no {word}", query.place)),
+        );
     }
     faults
 }
