@@ -56,7 +56,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "is well: stays connected, and messages pass",
         expects: None,
         part: Part::Service(Script::always(shows(BUSY))),
-        memory: Some(Memory { limit_mib: 768, first_mib: 340, each_sec_mib: 1, most_mib: 380 }),
+        memory: Some(Memory { limit: 768, first: 340, each_sec: 1, most: 380 }),
         mends: &[],
     },
     Role {
@@ -115,7 +115,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "stays connected while its memory fills up to the limit",
         expects: Some(Pattern::MemoryPressure),
         part: Part::Service(Script::always(shows(OPEN))),
-        memory: Some(Memory { limit_mib: 512, first_mib: 300, each_sec_mib: 20, most_mib: 500 }),
+        memory: Some(Memory { limit: 512, first: 300, each_sec: 20, most: 500 }),
         mends: &[],
     },
     Role {

@@ -8,17 +8,17 @@ use serde::Serialize;
 use super::Tick;
 use super::reply::{JSON, Reply};
 
-/// What a service uses: it grows from the start on, up to a most.
+/// What a service uses, in MiB: it grows from the start on, up to a most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memory {
-    /// What it may use, in MiB.
-    pub(super) limit_mib: u64,
-    /// What it uses at the start, in MiB.
-    pub(super) first_mib: u64,
-    /// What it uses more each second, in MiB.
-    pub(super) each_sec_mib: u64,
-    /// What it uses at most, in MiB.
-    pub(super) most_mib: u64,
+    /// What it may use.
+    pub(super) limit: u64,
+    /// What it uses at the start.
+    pub(super) first: u64,
+    /// What it uses more each second.
+    pub(super) each_sec: u64,
+    /// What it uses at most.
+    pub(super) most: u64,
 }
 
 /// Where a Prometheus takes queries.
@@ -46,7 +46,7 @@ pub(super) fn answer(memory: &Memory, tick: Tick, query: &str) -> Reply {
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("query="));
     let mib = match asked {
         Some(USED) => memory.used_mib(tick.elapsed),
-        Some(LIMIT) => memory.limit_mib,
+        Some(LIMIT) => memory.limit,
         Some(_) | None => {
             let error = serde_json::json!({ "status": "error", "errorType": "bad_data", "error": "unknown query" });
             return Reply::json(StatusCode::BAD_REQUEST, JSON, &error);
@@ -58,6 +58,6 @@ pub(super) fn answer(memory: &Memory, tick: Tick, query: &str) -> Reply {
 
 impl Memory {
     fn used_mib(&self, elapsed: Duration) -> u64 {
-        self.first_mib.saturating_add(self.each_sec_mib.saturating_mul(elapsed.as_secs())).min(self.most_mib)
+        self.first.saturating_add(self.each_sec.saturating_mul(elapsed.as_secs())).min(self.most)
     }
 }

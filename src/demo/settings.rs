@@ -107,7 +107,7 @@ fn surroundings(first: &Target) -> String {
 /// Writes targets in the form of a file for service discovery.
 fn as_found(targets: &[&Target]) -> String {
     let group = |target: &&Target| serde_json::json!({ "targets": [target.url], "labels": { "name": target.name, "dialect": target.dialect } });
-    serde_json::Value::from_iter(targets.iter().map(group)).to_string()
+    targets.iter().map(group).collect::<serde_json::Value>().to_string()
 }
 
 /// Thresholds for a demo. Real ones are minutes, not seconds: with these a watchdog would cry wolf.

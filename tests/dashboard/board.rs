@@ -1,5 +1,8 @@
 //! The dashboard as the rules read it.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use serde_json::Value;
 
 use crate::promql::{self, Reading};
@@ -9,6 +12,12 @@ const TIMES: [(&str, &str); 4] =
     [("$__rate_interval", "7919s"), ("$__range_s", "7927"), ("$__range", "7933s"), ("$__interval", "7937s")];
 /// What stands for `$__rate_interval`, in seconds.
 pub(crate) const RATE_INTERVAL_SECS: u64 = 7919;
+
+/// What an expression names, or what is wrong with it.
+type Read = Result<Arc<Reading>, String>;
+
+/// What was read already: the rules read the same expressions again and again, and the parser is slow without optimization.
+static READ: Mutex<BTreeMap<String, Read>> = Mutex::new(BTreeMap::new());
 
 /// A dashboard.
 pub(crate) struct Board(pub(crate) Value);
@@ -67,7 +76,7 @@ impl Board {
     }
 
     /// Returns every expression that can be read, with what it names.
-    pub(crate) fn readings(&self) -> Vec<(Query<'_>, Reading)> {
+    pub(crate) fn readings(&self) -> Vec<(Query<'_>, Arc<Reading>)> {
         self.queries().into_iter().filter_map(|query| query.read().ok().map(|reading| (query, reading))).collect()
     }
 
@@ -89,8 +98,10 @@ impl Board {
 
 impl Query<'_> {
     /// Reads the expression with times in the places of Grafana's own.
-    pub(crate) fn read(&self) -> Result<Reading, String> {
-        promql::read(&with_times(self.text))
+    pub(crate) fn read(&self) -> Read {
+        let mut read = READ.lock().expect("no test has ended in here");
+        let read = read.entry(self.text.to_owned());
+        read.or_insert_with(|| promql::read(&with_times(self.text)).map(Arc::new)).clone()
     }
 }
 

@@ -5,7 +5,6 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unreachable,
-    clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     reason = "a test's helper that fails fails its test"
 )]

@@ -109,8 +109,8 @@ fn metric_exists(board: &Board) -> Vec<String> {
     }
     for variable in board.variables().filter(|variable| variable["type"] == "query") {
         let series = word(variable, "query").trim_start_matches("label_values(");
-        let end = series.find(['{', ',']).unwrap_or(series.len());
-        faults.extend(unless(exists(&series[..end]), &format!("{}: {}", word(variable, "name"), &series[..end])));
+        let series = series.split(['{', ',']).next().unwrap_or_default();
+        faults.extend(unless(exists(series), &format!("{}: {series}", word(variable, "name"))));
     }
     faults
 }
