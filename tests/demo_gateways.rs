@@ -1,6 +1,7 @@
 //! The scripted gateways over real HTTP, at the seconds of their scripts that matter. A held clock stands in for time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall stop")]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::num::NonZeroU32;
@@ -12,7 +13,8 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wa_watchdog::demo::{Gateways, Target};
+use wa_watchdog::config;
+use wa_watchdog::demo::{Gateways, Place, Target, settings};
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::{Moment, Wall};
 
@@ -34,6 +36,21 @@ async fn every_failure_of_the_demo_has_its_gateway_and_three_are_well() {
         ("expired", Some(Pattern::SessionExpired)),
     ];
     assert_eq!(cast, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_configuration_that_watches_them_is_well() {
+    let stage = Stage::open(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let targets = stage.gateways.targets();
+    let place = Place::new(folder.path(), targets).unwrap();
+    let text = settings(targets, "127.0.0.1:9877".parse().unwrap(), &place);
+    let settings = config::parse(&text, "demo.toml", folder.path(), &BTreeMap::new()).unwrap();
+    // It acts, and the reset that it shows has no restart before it: both are meant.
+    let warned: Vec<&str> = settings.warnings.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(warned, ["target.hung.mode", "target.expired"]);
+    assert_eq!(settings.targets["wasender"].timeout, Duration::from_millis(800));
+    assert_eq!((settings.targets.len(), settings.discoveries.len()), (10, 1), "one of them is found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
