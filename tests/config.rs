@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use wa_watchdog::config::{self, Problem, Secret, Settings};
-use wa_watchdog::demo;
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 
 #[path = "config/calls.rs"]
@@ -478,27 +477,6 @@ fn every_example_is_well() {
         targets += settings.targets.len();
     }
     assert_eq!(targets, 1 + 1 + 2 + 5);
-}
-
-#[test]
-fn the_configuration_of_the_demo_is_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = demo::Target {
-        name: "wasender",
-        dialect: "wasender",
-        url: "http://127.0.0.1:1".to_owned(),
-        session: Some("16548"),
-        token: Some("t".into()),
-        qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
-        plays: "",
-        expects: None,
-        hooks: Vec::new(),
-    };
-    let place = demo::Place::new(folder.path(), std::slice::from_ref(&target)).unwrap();
-    let text = demo::settings(&[target], "127.0.0.1:9877".parse().unwrap(), &place);
-    let settings = settings(&text).unwrap_or_else(|problems| panic!("{}", in_words(&problems)));
-    assert_eq!(settings.warnings, []);
-    assert_eq!(settings.targets["wasender"].timeout, Duration::from_millis(800));
 }
 
 #[test]
