@@ -32,11 +32,10 @@ wa-watchdog check --config watchdog.toml        # every problem at once, with it
 
 ";
 
-/// The least that a section needs beside its target to be valid, by what its name begins with; the longest counts.
-const LEAST: [(&str, &str); 26] = [
+/// The least that a section or a key needs beside its target to be valid, by what its name begins with; the longest counts.
+const LEAST: &[(&str, &str)] = &[
     ("", "target.shop.dialect = \"whatsapp-service\"\ntarget.shop.url = \"http://whatsapp-service:3001\"\n"),
     ("alertmanager", "alertmanager.token_env = \"ALERTMANAGER_TOKEN\"\n"),
-    ("path.whatsapp", "path.whatsapp.timeout = \"5s\"\n"),
     ("target.shop.inbound", "target.shop.inbound.secret_env = \"WEBHOOK_SECRET\"\n"),
     ("target.shop.logs.docker", "target.shop.logs.docker.container = \"whatsapp-service\"\n"),
     ("target.shop.logs.file", "target.shop.logs.file.path = \"/var/log/whatsapp-service.log\"\n"),
@@ -48,8 +47,14 @@ const LEAST: [(&str, &str); 26] = [
         "target.shop.memory.prometheus.url = \"http://prometheus:9090\"\ntarget.shop.memory.prometheus.used = 'x'\n",
     ),
     ("target.shop.runtime.docker", "target.shop.runtime.docker.container = \"whatsapp-service\"\n"),
-    ("target.shop.remedy.restart.exec", "target.shop.remedy.restart.exec.argv = [\"/usr/local/bin/restart-wa\", \"shop\"]\n"),
-    ("target.shop.remedy.reconnect.http", "target.shop.remedy.reconnect.http.url = \"https://hooks.example/${target}\"\n"),
+    (
+        "target.shop.remedy.restart.exec",
+        "target.shop.remedy.restart.exec.argv = [\"/usr/local/bin/restart-wa\", \"shop\"]\n",
+    ),
+    (
+        "target.shop.remedy.reconnect.http",
+        "target.shop.remedy.reconnect.http.url = \"https://hooks.example/${target}\"\n",
+    ),
     (
         "target.shop.remedy.reconnect.http.poll",
         "target.shop.remedy.reconnect.http.url = \"https://hooks.example/${target}\"\n\
@@ -113,11 +118,36 @@ const LEAST: [(&str, &str); 26] = [
         "discover.account.evolution.url = \"http://evolution:8080\"\n\
          discover.account.evolution.token_env = \"EVOLUTION_KEY\"\n",
     ),
-    ("discover.account.docker", "discover.account.target.dialect = \"whatsapp-service\"\ndiscover.account.docker = {}\n"),
+    ("discover.account.docker", "discover.account.docker.address = \"name\"\n"),
+    ("discover.account.docker.address", "discover.account.docker.endpoint = \"unix:///var/run/docker.sock\"\n"),
+    ("discover.account.file", "discover.account.file.path = \"targets/*.json\"\n"),
+    ("target.shop.remedy.restart.docker", "target.shop.remedy.restart.docker.container = \"whatsapp-service\"\n"),
+    (
+        "target.shop.remedy.reset.docker.volumes",
+        "target.shop.remedy.reset.allow_destructive = true\n\
+         target.shop.remedy.reset.docker.container = \"whatsapp-service\"\n\
+         target.shop.remedy.reset.docker.method = \"recreate\"\n",
+    ),
 ];
 
+/// Keys of a hook that count for another remedy than the one under which they are shown.
+const ELSEWHERE: [(&str, &str); 1] =
+    [("target.shop.remedy.reset.docker.clear_locks", "target.shop.remedy.restart.docker")];
+
+/// Sections whose keys stand under another one.
+const AS_ELSEWHERE: [&str; 2] = ["target.shop.policy", "discover.account.target"];
+
+/// Keys of which only one may stand.
+const EITHER: [(&str, &str); 2] = [("pid_file", "command"), ("command", "pid_file")];
+
 /// What is said of a key where the file says it once for many.
-const SAID: [(&str, &str); 1] = [("ladder", "The remedies in the order in which they are tried.")];
+const SAID: [(&str, &str); 5] = [
+    ("ladder", "The remedies in the order in which they are tried."),
+    ("endpoint", "The daemon, or the proxy before it."),
+    ("lines_max", "How many lines a second are looked at; more are dropped, and counted."),
+    ("every", "How often it is read."),
+    ("minimum", "A limit below this is told of, once, and is shown."),
+];
 
 /// The environment in which secrets are found.
 const ENV: [&str; 10] = [
@@ -148,11 +178,10 @@ enum Default {
 fn every_key_is_in_the_reference() {
     let mut sections = keys::read(&read("config/watchdog.toml"));
     let mut text = HEAD.to_owned();
-    let mut said: BTreeMap<String, String> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     join_lists(&mut sections);
     for section in &sections {
-        if section.name.starts_with("discover.account.target") || section.name == "target.shop.policy.state_loop" {
+        if section.name.starts_with("discover.account.target.") || section.name == "target.shop.policy.state_loop" {
             continue;
         }
         if !section.name.is_empty() {
@@ -162,24 +191,20 @@ fn every_key_is_in_the_reference() {
         for words in words {
             writeln!(text, "{words}\n").unwrap();
         }
-        if section.keys.is_empty() || section.name == "target.shop.policy" {
+        seen.insert(section.name.clone());
+        if section.keys.is_empty() || AS_ELSEWHERE.contains(&section.name.as_str()) {
             continue;
         }
         text.push_str("| key | kind | default | meaning |\n|---|---|---|---|\n");
-        let mut before = "";
         for key in &section.keys {
-            let words = meaning(key, before, &said);
-            said.insert(key.name.clone(), words.clone());
+            let words = meaning(section, key);
             let row = Row::of(section, key);
             writeln!(text, "| `{}` | {} | {} | {} |", key.name, row.kind, row.default, cell(&words)).unwrap();
-            before = &key.name;
             seen.insert(format!("{}.{}", section.name, key.name));
         }
         text.push('\n');
     }
-    for line in missing(&seen) {
-        panic!("{line} has no row");
-    }
+    assert_eq!(missing(&seen), [""; 0], "these have no row");
     assert_generated("docs/configuration.md", &format!("{}\n", text.trim_end()));
 }
 
@@ -193,21 +218,24 @@ impl Row {
     fn of(section: &Section, key: &Key) -> Self {
         let Some(kind) = kind(&section.name, key) else {
             let default = if default(section, key) == Default::Required { "required" } else { "–" };
-            return Self { kind: "section".to_owned(), default: default.to_owned() };
+            return Self { kind: "table".to_owned(), default: default.to_owned() };
         };
-        let default = match default(section, key) {
-            Default::Required if key.name.ends_with("_file") || key.name.ends_with("_env") => "one of both".to_owned(),
-            Default::Required => "required".to_owned(),
-            Default::Shown => format!("`{}`", key.value),
-            Default::None if key.words.contains("Default: ") => "see there".to_owned(),
-            Default::None => "–".to_owned(),
+        let told = key.words.split_once("Default: ").and_then(|(_, told)| told.split(['.', ';']).next());
+        let default = match (default(section, key), told) {
+            (Default::Required, _) if is_one_of_two(&key.name) => "one of both".to_owned(),
+            (Default::Required, _) => "required".to_owned(),
+            (Default::Shown | Default::None, Some(told)) => told.to_owned(),
+            (Default::Shown, None) => format!("`{}`", key.value),
+            (Default::None, None) => "–".to_owned(),
         };
-        Self { kind: cell(&kind), default: cell(&default) }
+        let kind = kind.strip_prefix("a ").unwrap_or(&kind);
+        Self { kind: cell(kind), default: cell(&default) }
     }
 }
 
 /// Returns what kind of value a key takes, and within which range; none for a section.
 fn kind(section: &str, key: &Key) -> Option<String> {
+    let section = place(section, &key.name);
     let told = told(section, &key.name, "0.5");
     let what = told.as_deref().unwrap_or_default();
     let kind = what.strip_prefix("is a decimal number, not ").or_else(|| what.strip_prefix("0.5 is not "));
@@ -224,9 +252,30 @@ fn kind(section: &str, key: &Key) -> Option<String> {
     };
     let range = far.iter().find_map(|value| {
         let problem = problem(section, &key.name, value)?;
-        problem.hint.strip_prefix("write something from ").map(|range| range.replace(" to ", " … "))
+        let (from, to) = problem.hint.strip_prefix("write something from ")?.split_once(" to ")?;
+        Some(format!("{} … {}", rounded(from), rounded(to)))
     });
     Some(range.map_or_else(|| kind.to_owned(), |range| format!("{kind}, {range}")))
+}
+
+/// Writes a size in its largest unit, and a time span of many units in days.
+fn rounded(limit: &str) -> String {
+    if let Ok(span) = humantime::parse_duration(limit)
+        && limit.contains(' ')
+    {
+        return format!("{} days", span.as_secs() / 86_400);
+    }
+    let Some(bytes) = limit.strip_suffix('B').and_then(|bytes| bytes.parse::<u64>().ok()) else {
+        return limit.to_owned();
+    };
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let fits = units.iter().find(|(_, shift)| bytes != 0 && bytes % (1 << shift) == 0);
+    fits.map_or_else(|| limit.to_owned(), |(unit, shift)| format!("{} {unit}", bytes >> shift))
+}
+
+/// Returns the section in which a key is tried.
+fn place<'a>(section: &'a str, key: &str) -> &'a str {
+    ELSEWHERE.iter().find(|(name, _)| *name == dotted(section, key)).map_or(section, |(_, place)| place)
 }
 
 fn told(section: &str, key: &str, value: &str) -> Option<String> {
@@ -236,7 +285,8 @@ fn told(section: &str, key: &str, value: &str) -> Option<String> {
 /// Returns what the reader says of a value.
 fn problem(section: &str, key: &str, value: &str) -> Option<Problem> {
     let (least, name) = (least(section, Some(key)), dotted(section, key));
-    let text = if section.ends_with("[0]") { with_in(section, key, value) } else { format!("{least}{name} = {value}\n") };
+    let text =
+        if section.ends_with("[0]") { with_in(section, key, value) } else { format!("{least}{name} = {value}\n") };
     let problems = parse(&text).err()?;
     problems.into_iter().find(|problem| problem.key.ends_with(&format!(".{key}")) || problem.key == key)
 }
@@ -246,12 +296,20 @@ fn default(section: &Section, key: &Key) -> Default {
     if section.name.ends_with("[0]") {
         return if key.name == "name" { Default::Required } else { Default::None };
     }
-    let (without, name) = (least(&section.name, Some(&key.name)), dotted(&section.name, &key.name));
-    let Ok(without) = parse(&without) else { return Default::Required };
-    match parse(&format!("{}{name} = {}\n", least(&section.name, Some(&key.name)), key.value)) {
+    let place = place(&section.name, &key.name);
+    let (least, name) = (least(place, Some(&key.name)), dotted(place, &key.name));
+    // The section itself stands there, also where the key is its only one.
+    let is_open = place.is_empty() || least.lines().any(|line| line.starts_with(&format!("{place}.")));
+    let opened = if is_open { least.clone() } else { format!("{least}{place} = {{}}\n") };
+    let Ok(without) = parse(&opened) else { return Default::Required };
+    match parse(&format!("{least}{name} = {}\n", key.value)) {
         Ok(with) if in_words(&with) == in_words(&without) => Default::Shown,
         Ok(_) | Err(_) => Default::None,
     }
+}
+
+fn is_one_of_two(key: &str) -> bool {
+    key.ends_with("_file") || key.ends_with("_env") || EITHER.iter().any(|(name, _)| *name == key)
 }
 
 /// Returns the settings as text, so that they can be compared.
@@ -266,11 +324,16 @@ fn parse(text: &str) -> Result<Settings, Vec<Problem>> {
 
 /// Returns the least that a section needs, without one key of its own.
 fn least(section: &str, without: Option<&str>) -> String {
-    let fits = |name: &str| section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || name.is_empty() || rest.starts_with('.'));
+    let whole = without.map_or_else(|| section.to_owned(), |key| dotted(section, key));
+    let fits = |name: &str| {
+        whole.strip_prefix(name).is_some_and(|rest| rest.is_empty() || name.is_empty() || rest.starts_with('.'))
+    };
     let own = LEAST.iter().filter(|(name, _)| !name.is_empty() && fits(name)).max_by_key(|(name, _)| name.len());
     let lines = [LEAST[0].1, own.map_or("", |(_, lines)| lines)].concat();
     // A secret stands in a file or in the environment, never in both.
-    let sibling = |key: &str| key.strip_suffix("_file").map_or_else(|| key.to_owned(), |stem| format!("{stem}_env"));
+    let either = |key: &str| EITHER.iter().find(|(one, _)| *one == key).map(|(_, other)| (*other).to_owned());
+    let in_env = |key: &str| key.strip_suffix("_file").map(|stem| format!("{stem}_env"));
+    let sibling = |key: &str| either(key).or_else(|| in_env(key)).unwrap_or_default();
     let without: Vec<String> = without.map_or_else(Vec::new, |key| vec![key.to_owned(), sibling(key)]);
     let without: Vec<String> = without.iter().map(|key| format!("{} = ", dotted(section, key))).collect();
     let kept = lines.lines().filter(|line| without.iter().all(|without| !line.starts_with(without.as_str())));
@@ -282,7 +345,7 @@ fn dotted(section: &str, key: &str) -> String {
 }
 
 /// Returns what is said of a key: above it, or of its like.
-fn meaning(key: &Key, before: &str, said: &BTreeMap<String, String>) -> String {
+fn meaning(section: &Section, key: &Key) -> String {
     if !key.words.is_empty() {
         return key.words.clone();
     }
@@ -292,10 +355,7 @@ fn meaning(key: &Key, before: &str, said: &BTreeMap<String, String>) -> String {
     if let Some(stem) = key.name.strip_suffix("_env") {
         return format!("As `{stem}_file`, but the name of a variable of the environment.");
     }
-    match said.get(&key.name) {
-        Some(words) if !words.starts_with("See ") => words.clone(),
-        Some(_) | None => format!("See `{before}`."),
-    }
+    panic!("{}.{} has no words in config/watchdog.toml", section.name, key.name);
 }
 
 /// Joins sections of a list: the file shows several, which together name the keys that each may have.
@@ -317,10 +377,15 @@ fn join_lists(sections: &mut Vec<Section>) {
 fn missing(seen: &BTreeSet<String>) -> Vec<String> {
     let patterns = wa_watchdog::engine::pattern::Pattern::ALL.map(|pattern| format!("policy.{pattern}"));
     let mut missing = Vec::new();
-    for section in SECTIONS.iter().map(|name| (*name).to_owned()).chain(patterns) {
+    // These stand in one line, which is a key of the section above; and what a target may override stands under [policy].
+    let inline = ["policy.quiet_hours", "policy.silent_session.night", "target.shop.policy"];
+    let sections = SECTIONS.iter().filter(|name| !inline.contains(name)).map(|name| (*name).to_owned());
+    for section in sections.chain(patterns) {
         for key in known_in(&section) {
             let name = if section.is_empty() { format!(".{key}") } else { format!("{section}.{key}") };
-            let is_section = seen.iter().any(|seen| seen.trim_start_matches('.').starts_with(&format!("{}.", name.trim_start_matches('.'))));
+            let is_section = seen
+                .iter()
+                .any(|seen| seen.trim_start_matches('.').starts_with(&format!("{}.", name.trim_start_matches('.'))));
             if !seen.contains(&name) && !is_section {
                 missing.push(name);
             }
@@ -348,5 +413,5 @@ fn shown_name(name: &str) -> String {
 
 /// Makes a text fit for a cell of a table.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
+    text.replace('<', "&lt;").replace('|', "\\|").replace('\n', "<br>")
 }

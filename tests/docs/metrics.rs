@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use wa_watchdog::discover;
 use wa_watchdog::engine::attempt::Outcome;
 use wa_watchdog::engine::care::RUN_BUCKETS;
 use wa_watchdog::engine::ladder::Remedy;
@@ -12,7 +13,6 @@ use wa_watchdog::engine::sample::SessionState;
 use wa_watchdog::engine::snapshot::{Counts, Grade, INCIDENT_BUCKETS, PROBE_BUCKETS};
 use wa_watchdog::metrics::{Declared, Kind, catalogue};
 use wa_watchdog::web::{Denials, Inflow};
-use wa_watchdog::discover;
 
 use crate::assert_generated;
 
@@ -152,9 +152,7 @@ fn values(metric: &Declared, label: &str) -> String {
         ("pattern", "remedies_total" | "resets_total") => format!("the same, and `none`: {}", "a person ordered it"),
         ("pattern", _) => listed(&patterns),
         ("remedy", _) => listed(&Remedy::ALL.map(Remedy::as_str)),
-        ("outcome", "probes_total") => {
-            listed(&Counts::default().outcomes().map(|(word, _)| word).collect::<Vec<_>>())
-        }
+        ("outcome", "probes_total") => listed(&Counts::default().outcomes().map(|(word, _)| word).collect::<Vec<_>>()),
         ("outcome", "remedies_total") => listed(&Outcome::ALL.map(Outcome::as_str)),
         ("outcome", "notifications_total") => listed(&["sent", "failed", "dropped"]),
         ("outcome", "inbound_total") => of_inflow(|(_, outcome)| outcome),
