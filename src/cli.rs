@@ -4,11 +4,13 @@
 
 mod api;
 mod check;
+mod completions;
 mod demo;
 mod dialects;
 mod doctor;
 mod health;
 mod history;
+mod man;
 mod operate;
 mod print;
 mod probe;
@@ -17,6 +19,8 @@ mod replay;
 mod reset_all_users;
 mod run;
 mod site;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod when;
 mod wipe;
@@ -106,8 +110,12 @@ enum Command {
     Demo(demo::Args),
     Healthcheck(health::Args),
     Wipe(wipe::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
+/// What this program is called.
+const PROGRAM: &str = "wa-watchdog";
 /// What is logged when nobody says.
 const LOG_DEFAULT: &str = "info";
 
@@ -160,6 +168,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Healthcheck(args) => health::run(&args),
         Command::Wipe(args) => wipe::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     done.unwrap_or_else(|error| report(&error)).into()
 }
