@@ -79,7 +79,7 @@ const EXAMPLES: &str = "Examples:
   wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
   wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
   wa-watchdog doctor shop                                      look at all that can be wrong around one session
-  wa-watchdog record export --since 2h --output incident.jsonl what the daemon saw, without its secrets
+  wa-watchdog record export --since 2h > incident.jsonl        what the daemon saw, without its secrets
   wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
   wa-watchdog explain shop                                     what is believed, why, what was done, and what waits for you
   wa-watchdog pause --all --reason deploy --for 30min          let it watch and do nothing for a while

@@ -13,9 +13,11 @@
 )]
 
 mod configuration;
+mod dialects;
 mod keys;
 mod links;
 mod metrics;
+mod patterns;
 #[path = "../support/reader.rs"]
 mod reader;
 
