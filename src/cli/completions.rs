@@ -24,6 +24,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), PROGRAM, &mut script);
-    print::line(String::from_utf8_lossy(&script).trim_end())?;
+    // clap_complete splits the hyphen of our name in one place and not in the other, so that bash would complete nothing behind a
+    // command (clap-rs/clap#6421). Where that is mended this changes nothing.
+    let script = String::from_utf8_lossy(&script).replace("wa__subcmd__watchdog", "wa__watchdog");
+    print::line(script.trim_end())?;
     Ok(Outcome::Well)
 }

@@ -79,7 +79,8 @@ fn calls(line: &str) -> Vec<Vec<String>> {
         if spaces == 2 {
             break;
         }
-        if word.is_none() && calls.last().unwrap().last().is_some_and(|last| ["|", "&&", ">"].contains(&last.as_str())) {
+        if word.is_none() && calls.last().unwrap().last().is_some_and(|last| ["|", "&&", ">"].contains(&last.as_str()))
+        {
             calls.last_mut().unwrap().pop();
             calls.push(Vec::new());
         }

@@ -58,7 +58,7 @@ fn bash_completes_commands_and_options() {
         let last = typed.split(' ').count() - 1;
         let ask = format!(
             "{script}\nCOMP_WORDS=({words})\nCOMP_CWORD={last}\n\
-             _wa-watchdog wa-watchdog \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last}-1]}}\"\necho \"${{COMPREPLY[@]}}\""
+             _wa__watchdog wa-watchdog \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last}-1]}}\"\necho \"${{COMPREPLY[@]}}\""
         );
         let done = Command::new("bash").args(["-c", &ask]).output().unwrap();
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
@@ -84,6 +84,11 @@ fn every_command_has_a_page_in_the_manual() {
     for (text, words) in [(&whole, "Exit codes: 0 well"), (&explain, "wa\\-watchdog explain shop")] {
         assert!(text.contains(".TH ") && text.contains(".SH ") && text.contains(words), "{words} is not in {text}");
     }
+}
+
+/// Returns the help of a command, which must exist.
+pub(crate) fn help(path: &[&str]) -> String {
+    printed(&[path, &["--help"]].concat())
 }
 
 fn printed(arguments: &[&str]) -> String {

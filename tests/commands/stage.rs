@@ -45,12 +45,20 @@ impl Stage {
         );
         write(folder.path(), "watchdog.toml", &config);
         write(folder.path(), "new.toml", &format!("{config}[policy.state_loop]\nreturns_min = 4\n"));
-        let mut daemon = Command::new(BINARY);
-        daemon.args(["--log", "warn", "run"]).current_dir(folder.path()).stderr(Stdio::inherit());
-        let stage = Self { daemon: clean(&mut daemon).spawn().unwrap(), folder, gateway, address };
-        stage.wait_for("it is up", |stage| TcpStream::connect(stage.address).is_ok());
-        stage.wait_for("the session is seen", |stage| stage.get("/api/v1/targets").2.contains("\"connected\""));
+        let daemon = start(folder.path());
+        let mut stage = Self { daemon, folder, gateway, address };
+        stage.wait_until_seen();
+        // Its end writes down what is recorded so far, so that there is something to export.
+        kill_process(Pid::from_child(&stage.daemon), Signal::TERM).unwrap();
+        assert!(stage.daemon.wait().unwrap().success());
+        stage.daemon = start(stage.folder.path());
+        stage.wait_until_seen();
         stage
+    }
+
+    fn wait_until_seen(&self) {
+        self.wait_for("it is up", |stage| TcpStream::connect(stage.address).is_ok());
+        self.wait_for("the session is seen", |stage| stage.get("/api/v1/targets").2.contains("\"connected\""));
     }
 
     /// Puts everything as the documents expect it.
@@ -110,7 +118,7 @@ impl Stage {
         // A word more: it has begun to turn.
         drop(lines.recv_timeout(Duration::from_millis(300)));
         let pid = Pid::from_child(&child);
-        drop(kill_process(pid, Signal::TERM));
+        kill_process(pid, Signal::TERM).unwrap();
         let code = child.wait().unwrap().code();
         reader.join().unwrap();
         (code, said)
@@ -133,26 +141,17 @@ impl Stage {
         }
         let url = url.expect("a URL");
         let path = url.strip_prefix(&format!("http://{}", self.address)).expect("it asks the watchdog");
-        let (status, _, text) = self.exchange(&method, path, &headers, &body);
+        let (status, _, text) = exchange(self.address, &method, path, &headers, &body);
         (Some(i32::from(!(200..300).contains(&status))), format!("{status} {text}"))
     }
 
-    /// Gets a path: status, content type, body.
-    pub(crate) fn get(&self, path: &str) -> (u16, String, String) {
-        self.exchange("GET", path, "", "")
+    /// Returns where the watchdog serves.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    fn exchange(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let (host, length) = (self.address, body.len());
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n");
-        stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
-        (status, kind.to_owned(), body.to_owned())
+    fn get(&self, path: &str) -> (u16, String, String) {
+        get(self.address, path)
     }
 
     fn program(&self, arguments: &[&str]) -> Command {
@@ -181,6 +180,62 @@ impl Drop for Stage {
         drop(self.daemon.kill());
         drop(self.daemon.wait());
     }
+}
+
+/// A running demo.
+pub(crate) struct Demo {
+    /// Where it serves.
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Demo {
+    /// Starts one, and waits until it serves.
+    pub(crate) fn start() -> Self {
+        let address = free_address();
+        let mut demo = Command::new(BINARY);
+        demo.args(["--log", "error", "demo", "--for", "90s", "--listen", &address.to_string()]).stdout(Stdio::null());
+        let child = clean(&mut demo).spawn().unwrap();
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < until, "the demo does not serve");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Self { address, child }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It clears its folder away where it is told to end.
+        drop(kill_process(Pid::from_child(&self.child), Signal::INT).map_err(|error| error.to_string()));
+        drop(self.child.wait());
+    }
+}
+
+/// Gets a path: status, content type, body.
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String, String) {
+    exchange(address, "GET", path, "", "")
+}
+
+fn exchange(host: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n");
+    stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
+    (status, kind.to_owned(), body.to_owned())
+}
+
+/// Starts the watchdog of a folder.
+fn start(folder: &Path) -> Child {
+    let mut daemon = Command::new(BINARY);
+    daemon.args(["--log", "error", "run"]).current_dir(folder);
+    clean(&mut daemon).spawn().unwrap()
 }
 
 /// Takes away what the environment of whoever tests would change.

@@ -59,7 +59,8 @@ fn every_pattern_has_its_numbers_its_ladder_and_a_sentence_that_was_proven() {
             let dead = if key.name == "ladder_dead" { " while the code is dead" } else { "" };
             writeln!(text, "Ladder{dead}: {}.", rungs(&key.value)).unwrap();
         }
-        let never: Vec<&str> = Remedy::RUNGS.into_iter().filter(|remedy| !pattern.allows(*remedy)).map(Remedy::as_str).collect();
+        let never: Vec<&str> =
+            Remedy::RUNGS.into_iter().filter(|remedy| !pattern.allows(*remedy)).map(Remedy::as_str).collect();
         if !never.is_empty() {
             writeln!(text, "Never, whatever a ladder says: {}.", never.join(", ")).unwrap();
         }
