@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use wa_watchdog::config::{self, Problem, Secret, Settings};
+use wa_watchdog::config::{self, Problem, Secret};
 use wa_watchdog::demo;
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
 

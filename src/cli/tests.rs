@@ -51,11 +51,10 @@ fn the_command_line_holds_together() {
 fn commands() -> Vec<Command> {
     let mut root = Cli::command();
     root.build();
-    let mut found = vec![root];
-    let mut next = 0;
-    while let Some(command) = found.get(next).cloned() {
-        found.extend(command.get_subcommands().filter(|sub| !BUILT_IN.contains(&sub.get_name())).cloned());
-        next += 1;
+    let (mut found, mut open) = (Vec::new(), vec![root]);
+    while let Some(command) = open.pop() {
+        open.extend(command.get_subcommands().filter(|sub| !BUILT_IN.contains(&sub.get_name())).cloned());
+        found.push(command);
     }
     // One that only holds a list of others is told by them.
     found.retain(|command| command.get_name() != "show");
@@ -65,9 +64,10 @@ fn commands() -> Vec<Command> {
 /// Returns the calls of this program in a line as a shell reads it: what follows two spaces is an explanation.
 fn calls(line: &str) -> Vec<Vec<String>> {
     let mut calls = vec![Vec::new()];
-    let (mut word, mut quoted, mut spaces) = (None::<String>, false, 0);
+    let (mut word, mut quoted, mut before) = (None::<String>, false, None);
     for c in line.chars() {
-        spaces = if c == ' ' && !quoted { spaces + 1 } else { 0 };
+        let ends = !quoted && c == ' ' && before == Some(' ');
+        before = Some(c);
         match c {
             '"' => {
                 quoted = !quoted;
@@ -76,7 +76,7 @@ fn calls(line: &str) -> Vec<Vec<String>> {
             ' ' if !quoted => calls.last_mut().unwrap().extend(word.take()),
             _ => word.get_or_insert_default().push(c),
         }
-        if spaces == 2 {
+        if ends {
             break;
         }
         if word.is_none() && calls.last().unwrap().last().is_some_and(|last| ["|", "&&", ">"].contains(&last.as_str()))

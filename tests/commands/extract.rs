@@ -22,7 +22,8 @@ const PROGRAMS: [&str; 9] =
 pub(crate) fn commands() -> Vec<Found> {
     let mut found = Vec::new();
     for (document, text) in documents() {
-        let lines = if document.ends_with(".md") { blocks(&text) } else { comments(&text) };
+        let is_prose = Path::new(&document).extension().is_some_and(|end| end == "md");
+        let lines = if is_prose { blocks(&text) } else { comments(&text) };
         found.extend(lines.into_iter().map(|line| Found { document: document.clone(), line }));
     }
     found

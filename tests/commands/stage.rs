@@ -46,7 +46,7 @@ impl Stage {
         write(folder.path(), "watchdog.toml", &config);
         write(folder.path(), "new.toml", &format!("{config}[policy.state_loop]\nreturns_min = 4\n"));
         let daemon = start(folder.path());
-        let mut stage = Self { daemon, folder, gateway, address };
+        let mut stage = Self { folder, gateway, address, daemon };
         stage.wait_until_seen();
         // Its end writes down what is recorded so far, so that there is something to export.
         kill_process(Pid::from_child(&stage.daemon), Signal::TERM).unwrap();
@@ -111,7 +111,7 @@ impl Stage {
         let (mut said, until) = (String::new(), Instant::now() + PATIENCE);
         while !said.contains("metrics at http://") {
             match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => said.push_str(&format!("{line}\n")),
+                Ok(line) => said = said + &line + "\n",
                 Err(_) => break,
             }
         }
@@ -133,7 +133,7 @@ impl Stage {
             match word.as_str() {
                 "-s" | "-sS" | "-fsS" | "-f" => {}
                 "-X" => method = value(),
-                "-H" => headers.push_str(&format!("{}\r\n", value())),
+                "-H" => headers = headers + &value() + "\r\n",
                 "-d" => body = value(),
                 other if other.starts_with("http://") => url = Some(other.to_owned()),
                 other => panic!("this test does not know what curl does with {other}"),

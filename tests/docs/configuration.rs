@@ -337,7 +337,7 @@ fn least(section: &str, without: Option<&str>) -> String {
     let without: Vec<String> = without.map_or_else(Vec::new, |key| vec![key.to_owned(), sibling(key)]);
     let without: Vec<String> = without.iter().map(|key| format!("{} = ", dotted(section, key))).collect();
     let kept = lines.lines().filter(|line| without.iter().all(|without| !line.starts_with(without.as_str())));
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn dotted(section: &str, key: &str) -> String {

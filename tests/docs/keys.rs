@@ -40,11 +40,13 @@ pub(crate) fn read(text: &str) -> Vec<Section> {
             let words = paragraphs.last_mut().expect("there is one");
             let bare = line.trim_start_matches('#');
             // Indented lines are a list; the others are one paragraph.
-            match bare.trim().split_once("  ").filter(|_| bare.starts_with("  ")) {
-                Some((word, meaning)) => words.push_str(&format!("\n`{word}`: {}", meaning.trim())),
-                None if words.contains("\n`") && !words.ends_with('.') => words.push_str(&format!("\n{}", bare.trim())),
-                None => words.push_str(&format!("{}{}", if words.is_empty() { "" } else { " " }, bare.trim())),
-            }
+            let said = match bare.trim().split_once("  ").filter(|_| bare.starts_with("  ")) {
+                Some((word, meaning)) => format!("\n`{word}`: {}", meaning.trim()),
+                None if words.contains("\n`") && !words.ends_with('.') => format!("\n{}", bare.trim()),
+                None if words.is_empty() => bare.trim().to_owned(),
+                None => format!(" {}", bare.trim()),
+            };
+            words.push_str(&said);
         } else {
             panic!("neither a section, a key nor a comment: {line}");
         }

@@ -6,8 +6,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::disallowed_methods,
     clippy::arithmetic_side_effects,
     reason = "a test that cannot go on shall stop"
 )]
