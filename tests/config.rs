@@ -14,8 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use wa_watchdog::config::{self, Problem, Secret, Settings};
+use wa_watchdog::config::{self, Problem, Secret};
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
+
+use reader::{settings, with};
 
 #[path = "config/calls.rs"]
 mod calls;
@@ -39,6 +41,8 @@ mod modes;
 mod notify;
 #[path = "config/platforms.rs"]
 mod platforms;
+#[path = "support/reader.rs"]
+mod reader;
 #[path = "config/sqlite.rs"]
 mod sqlite;
 #[path = "config/wasender.rs"]
@@ -448,7 +452,7 @@ fn a_file_that_cannot_be_read_is_one_problem() {
 #[test]
 fn the_commented_file_holds_the_defaults() {
     let settings = config::load(&root().join("config/watchdog.toml"), &BTreeMap::new()).expect("it is well");
-    let least = self::settings(SHOP).expect("it is well");
+    let least = reader::settings(SHOP).expect("it is well");
     assert_eq!(settings.server, least.server);
     assert_eq!(settings.store, least.store);
     assert_eq!(*settings.policy.targets["shop"].limits, Limits::default());
@@ -531,10 +535,6 @@ proptest! {
     }
 }
 
-fn settings(text: &str) -> Result<Settings, Vec<Problem>> {
-    config::parse(text, "watchdog.toml", Path::new(""), &BTreeMap::new())
-}
-
 fn problems(text: &str) -> Vec<Problem> {
     settings(text).expect_err(text)
 }
@@ -550,13 +550,6 @@ fn in_words(problems: &[Problem]) -> String {
 /// Tells whether every problem is one line and a hint, whatever text is in it.
 fn are_short(problems: &[Problem]) -> bool {
     problems.iter().all(|problem| problem.to_string().lines().count() <= 2)
-}
-
-/// Writes the least configuration, with one key set.
-fn with(key: &str, value: &str) -> String {
-    let least = [("target.shop.dialect", "\"whatsapp-service\""), ("target.shop.url", "\"http://localhost:3001\"")];
-    let others = least.iter().filter(|(other, _)| *other != key).map(|(key, value)| format!("{key} = {value}\n"));
-    others.chain([format!("{key} = {value}\n")]).collect()
 }
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

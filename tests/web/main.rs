@@ -14,6 +14,9 @@ mod inbound;
 mod limits;
 #[path = "../support/made_up.rs"]
 mod made_up;
+mod openapi;
+#[path = "../support/openapi.rs"]
+mod openapi_document;
 mod orders;
 mod routes;
 mod server;
