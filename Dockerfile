@@ -38,10 +38,12 @@ RUN mkdir -p /image/etc/ssl/certs /image/etc/wa-watchdog /image/usr/share /image
   && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
   && echo 'watchdog:x:65532:65532::/var/lib/wa-watchdog:/sbin/nologin' > /image/etc/passwd \
   && echo 'watchdog:x:65532:' > /image/etc/group \
-  && chown 65532:65532 /image/var/lib/wa-watchdog
+  && chown 65532:65532 /image/var/lib/wa-watchdog \
+  && chmod 1777 /image/var/lib/wa-watchdog
 
 FROM scratch
 COPY --from=build /image /
+COPY LICENSE /LICENSE
 # On loopback nobody would reach it in a container. Orders need a token there. An empty variable leaves the word to the file.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     WA_WATCHDOG_CONFIG=/etc/wa-watchdog/watchdog.toml \
