@@ -18,7 +18,7 @@ WORKDIR /src
 # what the manifest names.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests/sim benches \
-  && echo 'fn main() {}' | tee src/main.rs tests/sim/main.rs > benches/handle.rs \
+  && echo 'fn main() {}' > src/main.rs && cp src/main.rs tests/sim/ && cp src/main.rs benches/handle.rs \
   && touch src/lib.rs \
   && cargo build --locked --profile "$PROFILE" --target "$(rustc --print host-tuple)"
 
