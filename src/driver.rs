@@ -195,11 +195,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     let paths_seen = look_beside(&turn, http, expiries, (&tracker, &stop));
     ready.open();
-    turn.manager.ready();
-    tracing::info!(targets = turn.targets.borrow().len(), "watching");
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
     turn.run(&mut signals, queues, &mut answers, &stop).await;
-    turn.manager.stopping();
     stop.cancel();
     let Turn { sources, store, recorder, .. } = turn;
     // Ends every call in flight: nobody waits for its answer any more.
@@ -304,7 +301,21 @@ struct Turn {
 }
 
 impl Turn {
+    /// Turns until it is told to stop.
     async fn run(
+        &mut self,
+        signals: &mut Signals,
+        queues: Queues,
+        answers: &mut mpsc::Receiver<Answer>,
+        stop: &CancellationToken,
+    ) {
+        tracing::info!(targets = self.targets.borrow().len(), "watching");
+        self.manager.ready();
+        self.turn(signals, queues, answers, stop).await;
+        self.manager.stopping();
+    }
+
+    async fn turn(
         &mut self,
         signals: &mut Signals,
         queues: Queues,

@@ -95,7 +95,7 @@ fn indent(line: &str) -> String {
 }
 
 fn after<'a>(text: &'a str, mark: &str) -> &'a str {
-    text.split_once(mark).expect("the mark").1
+    text.split_once(mark).map_or("", |(_, rest)| rest)
 }
 
 fn root() -> &'static Path {
