@@ -171,7 +171,7 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::run(&args, &env),
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Healthcheck(args) => health::run(&args),
+        Command::Healthcheck(args) => health::run(&args, &env),
         Command::Wipe(args) => wipe::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -480,7 +480,7 @@ fn every_example_is_well() {
         assert_eq!(warned.collect::<Vec<_>>(), expected, "{}", file.display());
         targets += settings.targets.len();
     }
-    assert_eq!(targets, 1 + 1 + 2 + 5);
+    assert_eq!(targets, 1 + 1 + 1 + 2 + 5);
 }
 
 #[test]
