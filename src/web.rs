@@ -2,7 +2,14 @@
 //!
 //! | route | method | answers |
 //! |---|---|---|
-//! | `/` | GET | a page with the numbers of the fleet, what waits for a person, and a link to every other route |
+//! | `/` | GET | the status page: every session, worst first; `?q=` a part of the name, `?show=` failing, unwell, waiting or healthy |
+//! | `/targets/NAME` | GET | the page of one session |
+//! | `/targets/NAME/order/VERB` | GET, POST | what an order would do, and its form; VERB as in the API below |
+//! | `/order/pause`, `/order/resume` | GET, POST | the same for all targets |
+//! | `/sign-in` | GET, POST | a form for the token; answers with a cookie |
+//! | `/sign-out` | POST | ends that |
+//! | `/events` | GET | server-sent events: what changes, as HTML to be put in place; `?view=fleet` or `?target=NAME`, `&after=` what was seen |
+//! | `/style.css`, `/live.js` | GET | the stylesheet and the script of the pages |
 //! | `/metrics` | GET | every metric, Prometheus text format 0.0.4 |
 //! | `/-/healthy` | GET | 200 while the watchdog's loop turns; 503 when its last snapshot is older than [`SNAPSHOT_AGE_MAX`] |
 //! | `/-/ready` | GET | 503 until the driver opens the [`Readiness`] latch, then 200 for good |
@@ -16,6 +23,7 @@
 //! | `/api/v1/targets/NAME/resume` | POST | ends that pause |
 //! | `/api/v1/targets/NAME/approve` | POST | releases the attempt that waits under the number `"attempt"`, and no other |
 //! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
+//! | `/api/v1/targets/NAME/restore` | POST | brings back what the reset under the number `"attempt"` took away |
 //! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
 //! | `/api/v1/targets/NAME/restore` | POST | brings back the session that the reset under the number `"attempt"` moved aside |
 //! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
@@ -35,10 +43,15 @@
 //! beyond `rate_max`, 503 where too much waits. Whether a web page sent it makes no difference: it would have to know the secret.
 //! All of it is counted in [`Inflow`].
 //!
+//! The form of a page orders the same as the API does: it makes the same command. In place of the token it shows the cookie of a
+//! sign-in, which the API takes no notice of, and a mark that only the form of this path holds, for who is signed in (an HMAC
+//! under a key of this start). What comes of it is told on the page that follows; what is not understood comes back as it was
+//! typed. What would destroy a session wants its name typed. A GET never orders anything.
+//!
 //! HEAD is answered wherever GET is. An error is JSON, `{"error": …, "hint": …}`: 404 for an unknown route or name, 405 with
-//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query that is not understood (`/`, `/metrics` and the health routes take no notice
-//! of a query), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
-//! or 431. Every answer says `nosniff` and `no-store`. Readiness and health speak about the watchdog, never about a session:
+//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query
+//! that is not understood (pages, `/metrics` and the health routes take no notice of one), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
+//! or 431. Every answer says `nosniff`, and all but stylesheet and script `no-store`. Readiness and health speak about the watchdog, never about a session:
 //! else an orchestrator would restart the sidecar for a fault of its neighbour.
 //!
 //! Reading is open to whoever reaches the port: a snapshot holds no secret. Ordering is not. With a token every order must carry
@@ -52,6 +65,8 @@ mod attempts;
 mod body;
 mod health;
 mod inbound;
+mod live;
+mod note;
 mod order;
 mod page;
 mod query;
@@ -59,7 +74,9 @@ mod reload;
 mod reply;
 mod route;
 mod server;
+mod sign_in;
 mod warden;
+mod zip;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -93,7 +110,10 @@ pub const LOG_LINES_MAX: usize = 1000;
 /// How long a client may take to send the body of a request; then it is answered 408.
 pub const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// Most connections at the same time; those beyond wait in the kernel's queue until one ends.
-pub const CONNECTIONS_MAX: usize = 64;
+///
+/// That many streams of events, and as many again for scrapes, orders, webhooks, and the further connections that a browser opens
+/// beside its stream: open pages never keep anybody else waiting. One costs a few kilobytes.
+pub const CONNECTIONS_MAX: usize = 128;
 /// How long one connection is used; then its running answer is the last, and has [`STOP_GRACE`] to leave. Bounds clients that
 /// read slowly.
 pub const CONNECTION_AGE_MAX: Duration = Duration::from_mins(2);
@@ -108,11 +128,29 @@ pub const PAUSE_MAX: Duration = Duration::from_hours(366 * 24);
 /// Most requests without the right token that are told so within one second; the others are answered 429. Bounds what they write
 /// into the log. No limit on requests makes a short token safe: use a long random one.
 pub const WRONG_TOKENS_MAX: u32 = 5;
+/// Most people, or browsers, that are signed in at the same time; one more ends the sign-in that was away longest.
+pub const SIGN_INS_MAX: usize = 64;
+/// How long a sign-in may go unused.
+pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_hours(12);
+/// Most pages that are live at the same time; one more loads itself anew now and then.
+pub const STREAMS_MAX: usize = 40;
+/// How often at most open pages are told what changed.
+pub const ROUND_EVERY: Duration = Duration::from_secs(1);
+/// How often a stream without news says that it still is there.
+pub const STREAM_BEAT: Duration = Duration::from_secs(15);
+/// After so many beats a stream ends, a little before its connection would; its page opens another.
+pub const STREAM_BEATS_MAX: u32 = 7;
+/// Most rounds of news that wait for one slow reader; then its stream ends.
+const STREAM_QUEUE_MAX: usize = 16;
+/// Most notes of what came of orders that wait to be shown.
+const NOTES_MAX: usize = 64;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
 /// nothing happens.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
 /// Most scrapes that are rendered at the same time: each holds a family of every target in memory.
 const RENDERS_MAX: usize = 1;
+/// Most pages that are rendered at the same time: one of a large fleet takes a megabyte.
+const PAGES_MAX: usize = 2;
 /// Most secrets that are read at the same time.
 const SECRETS_MAX: usize = 4;
 
@@ -178,7 +216,12 @@ struct Desk {
     /// Whether only this machine can reach the listener.
     loopback_only: bool,
     renders: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
     gate: warden::Gate,
+    sign_ins: sign_in::SignIns,
+    marks: sign_in::Marks,
+    notes: note::Notes,
+    live: live::Hub,
     /// The same for what is pushed.
     pushers: warden::Gate,
     rates: inbound::Rates,
@@ -191,7 +234,12 @@ impl Desk {
             state,
             loopback_only,
             renders: Arc::new(Semaphore::new(RENDERS_MAX)),
+            pages: Arc::new(Semaphore::new(PAGES_MAX)),
             gate: warden::Gate::default(),
+            sign_ins: sign_in::SignIns::default(),
+            marks: sign_in::Marks::new(),
+            notes: note::Notes::default(),
+            live: live::Hub::new(),
             pushers: warden::Gate::default(),
             rates: inbound::Rates::default(),
             secrets: Arc::new(Semaphore::new(SECRETS_MAX)),

@@ -15,6 +15,7 @@ use crate::engine::command::{CommandAnswer, OperatorCommand, Wish};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
 use crate::engine::sample::Word;
+use crate::engine::target::TargetId;
 
 use super::reply::{Answer, json, problem, unavailable};
 use super::{BODY_BYTES_MAX, Desk, ORDER_WITHIN, Order, PAUSE_MAX, api, body, warden};
@@ -42,24 +43,34 @@ const VERBS: [(&str, Verb); 8] = [
     ("restore", Verb::Restore),
 ];
 
-/// What the body says. Every key is optional here, so that each that is missing or out of place gets its own words.
+/// What an order says, as JSON or as the fields of a page's form. Every key is optional here, so that each that is missing or out
+/// of place gets its own words.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
-    reason: Option<String>,
-    who: Option<String>,
-    until: Option<Wall>,
+pub(super) struct Form {
+    pub(super) reason: Option<String>,
+    pub(super) who: Option<String>,
+    pub(super) until: Option<Wall>,
     #[serde(rename = "for")]
-    lasts: Option<String>,
-    attempt: Option<AttemptId>,
-    force: Option<bool>,
+    pub(super) lasts: Option<String>,
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) force: Option<bool>,
 }
 
-/// Why a body is not understood.
+/// Why an order is not understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Bad {
-    what: String,
-    hint: String,
+pub(super) struct Bad {
+    /// The key that it is about; empty where it is about all of them.
+    pub(super) key: &'static str,
+    pub(super) what: String,
+    pub(super) hint: String,
+}
+
+/// Why nobody can say what came of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) what: &'static str,
+    pub(super) hint: &'static str,
 }
 
 /// Longest part of a JSON parser's complaint that is repeated, in characters: it may repeat what came.
@@ -74,6 +85,11 @@ impl Verb {
     /// Finds what a word orders that may be about all targets.
     pub(super) fn for_all(word: &str) -> Option<Self> {
         Self::of(word).filter(|verb| matches!(verb, Self::Pause | Self::Resume))
+    }
+
+    /// Returns the word of its path.
+    pub(super) fn as_str(self) -> &'static str {
+        VERBS.iter().find(|(_, verb)| *verb == self).map_or("", |(word, _)| word)
     }
 
     /// The keys that mean something, besides `reason` and `who`.
@@ -103,27 +119,28 @@ pub(super) async fn place(
         Some(Some(id)) => Some(id),
         None => None,
     };
-    let (who, reason, what) =
-        understand(verb, &text, desk.now()).map_err(|bad| problem(StatusCode::BAD_REQUEST, &bad.what, &bad.hint))?;
+    let command = understand(verb, &text)
+        .and_then(|form| form.command(verb, target, desk.now()))
+        .map_err(|bad| problem(StatusCode::BAD_REQUEST, &bad.what, &bad.hint))?;
+    let answer = carry(desk, command).await.map_err(|lost| unavailable(lost.what, lost.hint))?;
+    Ok(told(&answer))
+}
+
+/// Hands an order to the driver and waits for what comes of it.
+pub(super) async fn carry(desk: &Desk, command: OperatorCommand) -> Result<CommandAnswer, Lost> {
     let (answer, answered) = oneshot::channel();
-    let command = OperatorCommand { target, who, reason, what };
-    match desk.state.orders.try_send(Order { command, answer }) {
-        Ok(()) => {}
-        Err(TrySendError::Full(_)) => {
-            return Err(unavailable("too many orders wait already", "order it again in a moment"));
-        }
-        Err(TrySendError::Closed(_)) => {
-            return Err(unavailable("the watchdog is stopping", "order it again when it runs"));
-        }
+    desk.state.orders.try_send(Order { command, answer }).map_err(|error| match error {
+        TrySendError::Full(_) => Lost { what: "too many orders wait already", hint: "order it again in a moment" },
+        TrySendError::Closed(_) => Lost { what: "the watchdog is stopping", hint: "order it again when it runs" },
+    })?;
+    match timeout(ORDER_WITHIN, answered).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(Lost { what: "the order was given up", hint: "see the watchdog's log" }),
+        Err(_) => Err(Lost {
+            what: "nobody can say yet whether the order counts",
+            hint: "look at GET /api/v1/targets/NAME before you order it again; see the watchdog's log",
+        }),
     }
-    Ok(match timeout(ORDER_WITHIN, answered).await {
-        Ok(Ok(answer)) => told(&answer),
-        Ok(Err(_)) => unavailable("the order was given up", "see the watchdog's log"),
-        Err(_) => unavailable(
-            "nobody can say yet whether the order counts",
-            "look at GET /api/v1/targets/NAME before you order it again; see the watchdog's log",
-        ),
-    })
 }
 
 fn told(answer: &CommandAnswer) -> Answer {
@@ -136,39 +153,23 @@ fn told(answer: &CommandAnswer) -> Answer {
     }
 }
 
-fn understand(verb: Verb, text: &[u8], now: Wall) -> Result<(Word, Word, Wish), Bad> {
+/// Reads the body of an order.
+fn understand(verb: Verb, text: &[u8]) -> Result<Form, Bad> {
     let text = if text.trim_ascii().is_empty() { b"{}".as_slice() } else { text };
     let form: Form = serde_json::from_slice(text).map_err(|error| {
         let complaint: String = error.to_string().chars().take(COMPLAINT_CHARS_MAX).collect();
-        Bad::new(&format!("the body is not understood: {complaint}"), &example(verb))
+        Bad::new("", &format!("the body is not understood: {complaint}"), &example(verb))
     })?;
     for key in form.given() {
         if !verb.keys().contains(&key) {
-            return Err(Bad::new(&format!("{key} means nothing here"), &format!("leave it out: {}", example(verb))));
+            return Err(Bad::new(
+                key,
+                &format!("{key} means nothing here"),
+                &format!("leave it out: {}", example(verb)),
+            ));
         }
     }
-    let needed = |key: &str, text: Option<&String>, hint: &str| {
-        let word = Word::new(text.map_or("", String::as_str).trim());
-        if word.as_str().is_empty() { Err(Bad::new(&format!("{key} is missing"), hint)) } else { Ok(word) }
-    };
-    let reason = needed("reason", form.reason.as_ref(), "say why: it goes into the ledger")?;
-    let who = needed("who", form.who.as_ref(), "say who orders it: it goes into the ledger")?;
-    let what = match verb {
-        Verb::Pause => Wish::Pause { until: form.until(now)? },
-        Verb::Resume => Wish::Resume,
-        Verb::Ack => Wish::Ack,
-        Verb::Approve => {
-            let hint = "name the attempt that waits; GET /api/v1/targets/NAME shows it as care.proposal.attempt";
-            Wish::Approve { attempt: form.attempt.ok_or_else(|| Bad::new("attempt is missing", hint))? }
-        }
-        Verb::Restore => {
-            let hint = "name the reset whose session is wanted back; wa-watchdog history shows them";
-            let attempt = form.attempt.ok_or_else(|| Bad::new("attempt is missing", hint))?;
-            Wish::Restore { attempt, force: form.force.unwrap_or_default() }
-        }
-        Verb::Remedy(remedy) => Wish::Remedy { remedy, force: form.force.unwrap_or_default() },
-    };
-    Ok((who, reason, what))
+    Ok(form)
 }
 
 fn example(verb: Verb) -> String {
@@ -182,6 +183,34 @@ fn example(verb: Verb) -> String {
 }
 
 impl Form {
+    /// Makes the order; `target` is none for all of them.
+    pub(super) fn command(&self, verb: Verb, target: Option<TargetId>, now: Wall) -> Result<OperatorCommand, Bad> {
+        let needed = |key: &'static str, text: Option<&String>, hint: &str| {
+            let word = Word::new(text.map_or("", String::as_str).trim());
+            if word.as_str().is_empty() { Err(Bad::new(key, &format!("{key} is missing"), hint)) } else { Ok(word) }
+        };
+        let reason = needed("reason", self.reason.as_ref(), "say why: it goes into the ledger")?;
+        let who = needed("who", self.who.as_ref(), "say who orders it: it goes into the ledger")?;
+        let attempt = |hint| self.attempt.ok_or_else(|| Bad::new("attempt", "attempt is missing", hint));
+        let force = self.force.unwrap_or_default();
+        let what = match verb {
+            Verb::Pause => Wish::Pause { until: self.until(now)? },
+            Verb::Resume => Wish::Resume,
+            Verb::Ack => Wish::Ack,
+            Verb::Approve => Wish::Approve {
+                attempt: attempt(
+                    "name the attempt that waits; GET /api/v1/targets/NAME shows it as care.proposal.attempt",
+                )?,
+            },
+            Verb::Restore => Wish::Restore {
+                attempt: attempt("name the reset whose session is wanted back; wa-watchdog history shows them")?,
+                force,
+            },
+            Verb::Remedy(remedy) => Wish::Remedy { remedy, force },
+        };
+        Ok(OperatorCommand { target, who, reason, what })
+    }
+
     /// Returns the keys that were given, besides `reason` and `who`.
     fn given(&self) -> impl Iterator<Item = &'static str> {
         let keys = [
@@ -196,18 +225,18 @@ impl Form {
     fn until(&self, now: Wall) -> Result<Option<Wall>, Bad> {
         let until = match (self.until, &self.lasts) {
             (None, None) => return Ok(None),
-            (Some(_), Some(_)) => return Err(Bad::new("until and for are both given", "give one of them")),
+            (Some(_), Some(_)) => return Err(Bad::new("for", "until and for are both given", "give one of them")),
             (Some(until), None) => until,
             (None, Some(text)) => {
                 let span = humantime::parse_duration(text).ok().filter(|span| *span <= PAUSE_MAX);
                 let hint = || format!("write a span as \"2h\" or \"30min\", of {} at most", days(PAUSE_MAX));
-                now.after(span.ok_or_else(|| Bad::new("for is no such span", &hint()))?)
+                now.after(span.ok_or_else(|| Bad::new("for", "for is no such span", &hint()))?)
             }
         };
         if until <= now || PAUSE_MAX < until.since(now) {
             let hint =
                 format!("give a time between now and {} from now, or none to pause until resumed", days(PAUSE_MAX));
-            return Err(Bad::new(&format!("a pause until {until} has no meaning"), &hint));
+            return Err(Bad::new("for", &format!("a pause until {until} has no meaning"), &hint));
         }
         Ok(Some(until))
     }
@@ -218,8 +247,8 @@ fn days(span: Duration) -> String {
 }
 
 impl Bad {
-    fn new(what: &str, hint: &str) -> Self {
-        Self { what: what.to_owned(), hint: hint.to_owned() }
+    fn new(key: &'static str, what: &str, hint: &str) -> Self {
+        Self { key, what: what.to_owned(), hint: hint.to_owned() }
     }
 }
 
@@ -233,7 +262,8 @@ mod tests {
 
     fn wish(word: &str, text: &str) -> Result<Wish, String> {
         let verb = Verb::of(word).unwrap();
-        understand(verb, text.as_bytes(), at(1000)).map(|(.., wish)| wish).map_err(|bad| bad.what)
+        let ordered = understand(verb, text.as_bytes()).and_then(|form| form.command(verb, None, at(1000)));
+        ordered.map(|command| command.what).map_err(|bad| bad.what)
     }
 
     #[test]
@@ -291,7 +321,7 @@ mod tests {
     #[test]
     fn a_name_is_cut() {
         let text = format!(r#"{{"reason":"x","who":"{}"}}"#, "w".repeat(1000));
-        let (who, ..) = understand(Verb::Ack, text.as_bytes(), at(0)).unwrap();
-        assert_eq!(who.as_str().len(), crate::engine::sample::WORD_CHARS_MAX);
+        let command = understand(Verb::Ack, text.as_bytes()).unwrap().command(Verb::Ack, None, at(0)).unwrap();
+        assert_eq!(command.who.as_str().len(), crate::engine::sample::WORD_CHARS_MAX);
     }
 }

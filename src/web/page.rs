@@ -1,115 +1,136 @@
-//! The page at `/`: what waits for a person, and where everything is. It has no buttons: orders are for clients that hold the token.
+//! The pages for people: the fleet, one session, and what is ordered with them.
+//!
+//! Everything is written here and works without a script; the script only keeps it live. Words of gateways and people are
+//! untrusted: askama escapes them, and no page holds a style or script of its own, so that the policy of its answer forbids both.
 
-use crate::engine::explain::pending;
-use crate::engine::snapshot::{Snapshot, TargetView};
-use crate::engine::tell::network_path;
+mod assets;
+mod banner;
+mod card;
+mod fleet;
+mod frame;
+mod happened;
+mod order;
+mod parts;
+mod row;
+mod session;
+mod sign_in;
+mod strip;
+mod tell;
+mod when;
 
-use super::reply::{Answer, html};
+use std::sync::Arc;
 
-/// Most targets that are named; the rest is a number.
-const NAMED_MAX: usize = 100;
+use askama::Template;
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
 
-/// Shows the fleet in one line, what waits for a person, and a link to every route.
-pub(super) fn index(snapshot: &Snapshot) -> Answer {
-    html(format!(
-        r#"<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>wa-watchdog</title></head>
-<body>
-<h1>wa-watchdog {version}</h1>
-<p>{failing} of {targets} targets failing, as of {at}.</p>
-{weather}{waiting}<ul>
-<li><a href="/api/v1/targets">/api/v1/targets</a>: every target, its state, and what is believed of it</li>
-<li>/api/v1/targets/NAME: all that is known of one target, and what was done for it</li>
-<li><a href="/api/v1/incidents">/api/v1/incidents</a>: incidents, newest first; ?target=NAME, ?open=true, ?limit=N</li>
-<li><a href="/api/v1/attempts">/api/v1/attempts</a>: what was done, newest first; ?target=NAME, ?limit=N</li>
-<li><a href="/api/v1/status">/api/v1/status</a>: version, times, and the fleet in numbers</li>
-<li><a href="/metrics">/metrics</a>: metrics for Prometheus</li>
-<li><a href="/-/healthy">/-/healthy</a>: whether the watchdog's loop turns</li>
-<li><a href="/-/ready">/-/ready</a>: whether the watchdog has started</li>
-<li>POST /api/v1/targets/NAME/pause, resume, approve, ack, reconnect, restart, reset: orders for one target</li>
-<li>POST /api/v1/pause, resume: orders for all targets</li>
-<li>POST /hooks/wasender/NAME, /hooks/waha/NAME, /hooks/evolution/NAME: webhooks of a gateway about one target</li>
-<li>POST /hooks/plain/NAME: what the status route of the target's gateway would answer</li>
-<li>POST /api/v1/targets/NAME/activity, log: messages that passed, lines of its log</li>
-<li>POST /hooks/alertmanager: alerts, shown beside the evidence</li>
-<li>POST /-/reload: read the configuration anew</li>
-</ul>
-</body>
-</html>
-"#,
-        version = env!("CARGO_PKG_VERSION"),
-        failing = snapshot.fleet.failing,
-        targets = snapshot.fleet.targets,
-        at = snapshot.at,
-        weather = weather(snapshot),
-        waiting = waiting(snapshot),
-    ))
+use super::reply::{Answer, html, packed_html, problem};
+use super::{Desk, zip};
+
+pub(super) use assets::{SCRIPT, STYLE};
+pub(super) use order::{show as show_order, take as take_order};
+pub(super) use parts::{Parts, row_part, session_part};
+pub(super) use sign_in::{enter, leave, show as show_sign_in};
+
+use banner::Banners;
+use card::Cards;
+use fleet::{Fleet, Head, Wanted};
+use frame::{Frame, Guest, Stream};
+use happened::Happened;
+use session::{Session, SessionPage};
+
+/// Shows every session, worst first.
+pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) -> Answer {
+    let wanted = Wanted::of(query);
+    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
+    render(desk, headers, move |desk| {
+        let ((snapshot, mark), now) = (desk.live.begin(desk), desk.now());
+        let targets = Arc::clone(&desk.state.targets.borrow());
+        let head = Head::of(&snapshot);
+        let frame = Frame::new(head.title(), Some(Stream::new("view=fleet", &format!("&after={mark}"), now)), guest);
+        let page = Fleet {
+            frame,
+            head,
+            banners: Banners::of(&snapshot, now),
+            cards: Cards::of(&snapshot, &targets, now),
+            rows: Fleet::rows(&snapshot, &wanted, now),
+            wanted,
+            happened: Happened::of(&snapshot, now),
+            note,
+        };
+        page.render()
+    })
+    .await
 }
 
-fn weather(snapshot: &Snapshot) -> String {
-    let mut text = String::new();
-    if let Some(pause) = &snapshot.pause {
-        let until = pause.until.map_or_else(|| String::from("it is resumed"), |until| until.to_string());
-        let said = format!("All targets are paused by {} until {until}: {}", pause.who, pause.reason);
-        text = format!("<p>{}</p>\n", escape(&said));
-    }
-    if snapshot.fleet.storm {
-        text.push_str("<p>A storm is on: many targets turned bad together, so nothing is done.</p>\n");
-    }
-    for path in snapshot.paths.iter().filter(|path| !path.up) {
-        let said = network_path(&path.path, path.why.as_ref());
-        text.extend(["<p>", &escape(&said), "</p>\n"]);
-    }
-    text
+/// Shows one session.
+pub(super) async fn session(desk: &Arc<Desk>, name: &str, query: &str, headers: &HeaderMap) -> Answer {
+    let Some(view) = desk.snapshot().target(name).cloned() else { return no_such_session() };
+    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
+    render(desk, headers, move |desk| {
+        let (snapshot, now) = (desk.snapshot(), desk.now());
+        let targets = Arc::clone(&desk.state.targets.borrow());
+        let body = Session::of(&snapshot, &view, &targets, now);
+        let frame = Frame::new(body.title(), Some(Stream::new(&format!("target={}", view.target), "", now)), guest);
+        SessionPage { frame, body, note }.render()
+    })
+    .await
 }
 
-fn waiting(snapshot: &Snapshot) -> String {
-    let waits: Vec<&TargetView> =
-        snapshot.targets.iter().map(AsRef::as_ref).filter(|view| view.care.wants_person()).collect();
-    if waits.is_empty() {
-        return String::from("<p>Nothing waits for a person.</p>\n");
-    }
-    let item = |view: &&TargetView| {
-        let target = &view.target;
-        let mut parts: Vec<String> = pending(&view.care).into_iter().collect();
-        parts.extend(view.care.unreleased().map(|proposal| {
-            format!("{}: wa-watchdog approve {target} {} --reason \"…\"", proposal.cause.reason, proposal.attempt)
-        }));
-        parts.extend(view.care.needs_person.clone());
-        let said = escape(&parts.join("; "));
-        format!("<li><a href=\"/api/v1/targets/{target}\">{target}</a>: {said}</li>\n")
-    };
-    let named: String = waits.iter().take(NAMED_MAX).map(item).collect();
-    let more = match waits.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!("<li>and {more} more</li>\n"),
-    };
-    format!("<h2>Waits for a person</h2>\n<ul>\n{named}{more}</ul>\n")
+pub(super) fn no_such_session() -> Answer {
+    problem(StatusCode::NOT_FOUND, "no session has this name", "GET / lists every one")
 }
 
-/// Makes a text safe within an element and within quotes: reasons and evidence hold what people and gateways wrote.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
+/// Tells what whoever sent a request may do. Whether the token is still the one of the sign-in is looked at with each order.
+fn guest(desk: &Desk, headers: &HeaderMap) -> Guest {
+    match (desk.state.token.borrow().is_some(), desk.loopback_only) {
+        (true, _) => desk.sign_ins.find(headers, desk.now()).map_or(Guest::Out, |sign_in| Guest::In {
+            who: sign_in.who.to_string(),
+            form_token: desk.marks.of(sign_in::SIGN_OUT, Some(&sign_in)).unwrap_or_default(),
+        }),
+        (false, true) => Guest::Free,
+        (false, false) => Guest::Barred,
     }
-    safe
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Keeps a note for the page at a path; returns where to find both.
+fn noted(desk: &Desk, path: &str, note: String) -> String {
+    desk.notes.keep(note).map_or_else(|| path.to_owned(), |key| format!("{path}?note={key}"))
+}
 
-    #[test]
-    fn what_somebody_wrote_is_text_and_nothing_else() {
-        assert_eq!(escape("<b title='x' id=\"y\">&"), "&lt;b title=&#39;x&#39; id=&quot;y&quot;&gt;&amp;");
+fn render_as(status: StatusCode, rendered: Result<String, askama::Error>) -> Answer {
+    match rendered {
+        Ok(text) => html(status, text),
+        Err(error) => unrendered(&error.to_string()),
+    }
+}
+
+fn unrendered(why: &str) -> Answer {
+    tracing::error!(why, "a page cannot be rendered");
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
+}
+
+/// Renders off the runtime's own threads: a page of a large fleet must delay no poll.
+async fn render(
+    desk: &Arc<Desk>,
+    headers: &HeaderMap,
+    make: impl FnOnce(&Desk) -> Result<String, askama::Error> + Send + 'static,
+) -> Answer {
+    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return unrendered("the server has stopped") };
+    let (desk, is_packed) = (Arc::clone(desk), zip::is_wanted(headers));
+    let rendering = tokio::task::spawn_blocking(move || {
+        let answer = match make(&desk) {
+            Ok(text) => {
+                let packed = is_packed.then(|| zip::pack(&text)).flatten();
+                packed.map_or_else(|| html(StatusCode::OK, text), packed_html)
+            }
+            Err(error) => unrendered(&error.to_string()),
+        };
+        drop(permit);
+        answer
+    });
+    match rendering.await {
+        Ok(answer) => answer,
+        Err(error) => unrendered(&error.to_string()),
     }
 }

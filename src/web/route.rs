@@ -5,15 +5,26 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
+use super::live::{self, View};
 use super::order::Verb;
-use super::query::Query;
-use super::reply::{Answer, metrics, problem, wrong_method};
+use super::query::{BadQuery, Query};
+use super::reply::{self, Answer, metrics, problem, wrong_method};
 use super::{Desk, PushKind, api, attempts, health, inbound, order, page, reload};
 
 /// A route that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
+    /// The page of the fleet.
     Page,
+    /// The page of one session.
+    Session(&'a str),
+    /// The form of an order about one session, or about all of them.
+    Form(Option<&'a str>, Verb),
+    SignIn,
+    SignOut,
+    Events,
+    Style,
+    Script,
     Metrics,
     Healthy,
     Ready,
@@ -33,7 +44,7 @@ enum Route<'a> {
 }
 
 /// Answers one request.
-pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let Some(route) = Route::of(path) else {
@@ -42,9 +53,32 @@ pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
     if !route.takes(&head.method) {
         return wrong_method(head.method.as_str(), route.allow());
     }
-    let query = Query::new(head.uri.query().unwrap_or_default());
+    let asked = head.uri.query().unwrap_or_default();
+    let query = Query::new(asked);
     let answered = match route {
-        Route::Page => Ok(page::index(&desk.snapshot())),
+        // A page shows what it can, whatever is appended to its address.
+        Route::Page => Ok(page::fleet(desk, asked, &head.headers).await),
+        Route::Session(name) => Ok(page::session(desk, name, asked, &head.headers).await),
+        Route::Form(name, verb) if head.method == Method::POST => {
+            Ok(page::take_order(desk, verb, name, &head.headers, body).await)
+        }
+        Route::Form(name, verb) => Ok(page::show_order(desk, verb, name, asked, &head.headers)),
+        Route::SignIn if head.method == Method::POST => Ok(page::enter(desk, &head.headers, body).await),
+        Route::SignIn => Ok(page::show_sign_in(desk, asked, &head.headers)),
+        Route::SignOut => Ok(page::leave(desk, &head.headers, body).await),
+        Route::Events if head.method == Method::HEAD => Ok(reply::no_events()),
+        Route::Events => query.only(&["view", "target", "after"]).and_then(|[view, target, after]| {
+            let view = match (view, target) {
+                (Some("fleet"), None) => View::Fleet,
+                (None, Some(name)) => View::Session(name),
+                (other, _) => {
+                    return Err(BadQuery::value("view", other.unwrap_or_default(), "use view=fleet, or target=NAME"));
+                }
+            };
+            Ok(live::open(desk, view, after, &head.headers))
+        }),
+        Route::Style => Ok(page::STYLE.answer(asked, &head.headers)),
+        Route::Script => Ok(page::SCRIPT.answer(asked, &head.headers)),
         Route::Metrics => Ok(scrape(desk).await),
         Route::Healthy => Ok(health::healthy(desk.snapshot().at, desk.now())),
         Route::Ready => Ok(health::ready(&desk.state.ready)),
@@ -78,6 +112,11 @@ impl<'a> Route<'a> {
     fn of(path: &'a str) -> Option<Self> {
         match path {
             "/" => Some(Self::Page),
+            "/sign-in" => Some(Self::SignIn),
+            "/sign-out" => Some(Self::SignOut),
+            "/events" => Some(Self::Events),
+            "/style.css" => Some(Self::Style),
+            "/live.js" => Some(Self::Script),
             "/metrics" => Some(Self::Metrics),
             "/-/healthy" => Some(Self::Healthy),
             "/-/ready" => Some(Self::Ready),
@@ -87,13 +126,28 @@ impl<'a> Route<'a> {
             "/api/v1/incidents" => Some(Self::Incidents),
             "/api/v1/attempts" => Some(Self::Attempts),
             "/hooks/alertmanager" => Some(Self::Alerts),
-            other => match other.strip_prefix("/hooks/") {
-                Some(hook) => {
-                    let (gateway, name) = hook.split_once('/')?;
-                    PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name))
+            other => {
+                let within = |root: &str| other.strip_prefix(root);
+                if let Some(page) = within("/targets/") {
+                    return Self::of_page(page);
                 }
-                None => Self::of_target(other.strip_prefix("/api/v1/")?),
-            },
+                if let Some(verb) = within("/order/") {
+                    return Verb::for_all(verb).map(|verb| Self::Form(None, verb));
+                }
+                if let Some((gateway, name)) = within("/hooks/").and_then(|hook| hook.split_once('/')) {
+                    return PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name));
+                }
+                Self::of_target(within("/api/v1/")?)
+            }
+        }
+    }
+
+    fn of_page(path: &'a str) -> Option<Self> {
+        match path.split_once('/') {
+            None => Some(Self::Session(path)),
+            Some((name, more)) => {
+                more.strip_prefix("order/").and_then(Verb::of).map(|verb| Self::Form(Some(name), verb))
+            }
         }
     }
 
@@ -110,7 +164,13 @@ impl<'a> Route<'a> {
     fn allow(self) -> &'static str {
         match self {
             Self::Reload | Self::Order(..) | Self::OrderAll(_) | Self::Push(..) | Self::Alerts => "POST",
+            Self::SignOut => "POST",
+            Self::Form(..) | Self::SignIn => "GET, HEAD, POST",
             Self::Page
+            | Self::Session(_)
+            | Self::Events
+            | Self::Style
+            | Self::Script
             | Self::Metrics
             | Self::Healthy
             | Self::Ready

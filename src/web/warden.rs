@@ -19,7 +19,7 @@ use super::{Desk, WRONG_TOKENS_MAX};
 
 /// Why an order was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Denial {
+pub(super) enum Denial {
     /// The listener can be reached from other machines, and there is no token.
     Reachable,
     /// The request is not addressed to loopback: a name that somebody pointed at it (DNS rebinding), or a proxy.
@@ -30,6 +30,8 @@ enum Denial {
     NoToken,
     /// It carries another token.
     WrongToken,
+    /// A page's form came without the mark that this page was given, or with another.
+    NoFormToken,
     /// Too many came without the token in this second.
     TooMany,
     /// The token to compare with cannot be read.
@@ -48,15 +50,30 @@ pub(super) struct Gate(Mutex<(i64, u32)>);
 ///
 /// The right token always passes, however many wrong ones come: nobody can lock the operator out.
 pub(super) async fn admit(desk: &Desk, headers: &HeaderMap) -> Result<(), Answer> {
+    let refused = |denial| refusal(desk.denied(denial));
+    let Some(secret) = admit_from(desk, headers).map_err(refused)? else { return Ok(()) };
+    let given = bearer(headers).ok_or(Denial::NoToken).map_err(refused)?;
+    compare(given, secret).await.map(drop).map_err(refused)
+}
+
+/// Lets a request pass that comes from where orders may come from; returns the token that it must then show, if there is one.
+pub(super) fn admit_from(desk: &Desk, headers: &HeaderMap) -> Result<Option<Secret>, Denial> {
     let token = desk.state.token.borrow().clone();
-    may_order(desk.loopback_only, token.is_some(), headers).map_err(|denial| desk.deny(denial))?;
-    let Some(secret) = token else { return Ok(()) };
-    let given = bearer(headers).ok_or_else(|| desk.deny_limited(Denial::NoToken))?;
-    let expected = read(secret).await.ok_or_else(|| desk.deny(Denial::Unreadable))?;
-    if is_same(given.as_bytes(), expected.expose_secret().as_bytes()) {
-        return Ok(());
+    may_order(desk.loopback_only, token.is_some(), headers).map(|()| token)
+}
+
+/// Compares a token with the one in force, which it returns.
+pub(super) async fn compare(given: &str, secret: Secret) -> Result<SecretString, Denial> {
+    let expected = read(secret).await.ok_or(Denial::Unreadable)?;
+    if is_same(given.as_bytes(), expected.expose_secret().as_bytes()) { Ok(expected) } else { Err(Denial::WrongToken) }
+}
+
+fn refusal(denial: Denial) -> Answer {
+    let mut answer = problem(denial.status(), denial.what(), denial.hint());
+    if let Some((name, value)) = denial.header() {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    Err(desk.deny_limited(Denial::WrongToken))
+    answer
 }
 
 impl Denials {
@@ -89,26 +106,27 @@ impl Gate {
 }
 
 impl Desk {
-    fn deny_limited(&self, denial: Denial) -> Answer {
-        if self.gate.lets_pass(self.now()) {
-            tracing::warn!(why = denial.as_str(), "an order was not taken");
-            return self.deny(denial);
-        }
-        self.deny(Denial::TooMany)
-    }
-
-    fn deny(&self, denial: Denial) -> Answer {
-        self.state.denials.count(denial);
-        let mut answer = problem(denial.status(), denial.what(), denial.hint());
-        if let Some((name, value)) = denial.header() {
-            answer.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        answer
+    /// Counts a denial; returns the one to tell, for those without the token are told only so often why.
+    pub(super) fn denied(&self, denial: Denial) -> Denial {
+        let told = match denial {
+            Denial::NoToken | Denial::WrongToken | Denial::NoFormToken if !self.gate.lets_pass(self.now()) => {
+                Denial::TooMany
+            }
+            Denial::NoToken | Denial::WrongToken | Denial::NoFormToken => {
+                tracing::warn!(why = denial.as_str(), "an order was not taken");
+                denial
+            }
+            Denial::Reachable | Denial::ForeignHost | Denial::ForeignPage | Denial::TooMany | Denial::Unreadable => {
+                denial
+            }
+        };
+        self.state.denials.count(told);
+        told
     }
 }
 
 /// Reads the token anew, off the runtime's own threads: it may have been rotated, and a disk may be slow.
-async fn read(secret: Secret) -> Option<SecretString> {
+pub(super) async fn read(secret: Secret) -> Option<SecretString> {
     let why = match tokio::task::spawn_blocking(move || secret.read()).await {
         Ok(Ok(token)) => return Some(token),
         Ok(Err(error)) => error.to_string(),
@@ -162,12 +180,13 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl Denial {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Reachable,
         Self::ForeignHost,
         Self::ForeignPage,
         Self::NoToken,
         Self::WrongToken,
+        Self::NoFormToken,
         Self::TooMany,
         Self::Unreadable,
     ];
@@ -179,30 +198,31 @@ impl Denial {
             Self::ForeignPage => "foreign_page",
             Self::NoToken => "no_token",
             Self::WrongToken => "wrong_token",
+            Self::NoFormToken => "no_form_token",
             Self::TooMany => "too_many",
             Self::Unreadable => "unreadable_token",
         }
     }
 
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Reachable | Self::ForeignHost | Self::ForeignPage => StatusCode::FORBIDDEN,
+            Self::Reachable | Self::ForeignHost | Self::ForeignPage | Self::NoFormToken => StatusCode::FORBIDDEN,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unreadable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    fn header(self) -> Option<(HeaderName, &'static str)> {
+    pub(super) fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::NoToken => Some((WWW_AUTHENTICATE, r#"Bearer realm="wa-watchdog""#)),
             Self::WrongToken => Some((WWW_AUTHENTICATE, r#"Bearer realm="wa-watchdog", error="invalid_token""#)),
             Self::TooMany => Some((RETRY_AFTER, "1")),
-            Self::Reachable | Self::ForeignHost | Self::ForeignPage | Self::Unreadable => None,
+            Self::Reachable | Self::ForeignHost | Self::ForeignPage | Self::NoFormToken | Self::Unreadable => None,
         }
     }
 
-    fn what(self) -> &'static str {
+    pub(super) fn what(self) -> &'static str {
         match self {
             Self::Reachable => {
                 "orders are not taken on an address that other machines can reach, as long as there is no token"
@@ -211,18 +231,20 @@ impl Denial {
             Self::ForeignPage => "orders are not taken from a page of another origin",
             Self::NoToken => "orders are taken only with the token",
             Self::WrongToken => "this is not the token",
+            Self::NoFormToken => "this form was not made by this watchdog, or not for you, or before it started anew",
             Self::TooMany => "too many orders without the right token came in this second",
             Self::Unreadable => "the token for orders cannot be read, so none is taken",
         }
     }
 
-    fn hint(self) -> &'static str {
+    pub(super) fn hint(self) -> &'static str {
         match self {
             Self::Reachable => "name a token with token_file in the section server, or let it listen on 127.0.0.1",
             Self::ForeignHost => "use 127.0.0.1, [::1] or localhost as host; a proxy must send such a Host too",
-            Self::ForeignPage => "use a command line client",
+            Self::ForeignPage => "order from the status page itself, or with a command line client",
             Self::NoToken => "send it as `Authorization: Bearer TOKEN`; on the command line with --token-file",
             Self::WrongToken => "use the one that token_file of the section server holds; it is read at each order",
+            Self::NoFormToken => "look at what it says, and send it once more",
             Self::TooMany => "wait a second",
             Self::Unreadable => "see the watchdog's log for the cause, and mend token_file of the section server",
         }

@@ -10,14 +10,17 @@
 
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod forms;
 mod inbound;
 mod limits;
+mod live;
 #[path = "../support/made_up.rs"]
 mod made_up;
 mod openapi;
 #[path = "../support/openapi.rs"]
 mod openapi_document;
 mod orders;
+mod pages;
 mod routes;
 mod server;
 mod token;
