@@ -51,6 +51,7 @@ mod attempts;
 mod body;
 mod health;
 mod inbound;
+mod live;
 mod note;
 mod order;
 mod page;
@@ -61,6 +62,7 @@ mod route;
 mod server;
 mod sign_in;
 mod warden;
+mod zip;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -94,7 +96,10 @@ pub const LOG_LINES_MAX: usize = 1000;
 /// How long a client may take to send the body of a request; then it is answered 408.
 pub const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// Most connections at the same time; those beyond wait in the kernel's queue until one ends.
-pub const CONNECTIONS_MAX: usize = 64;
+///
+/// That many streams of events, and as many again for scrapes, orders, webhooks, and the further connections that a browser opens
+/// beside its stream: open pages never keep anybody else waiting. One costs a few kilobytes.
+pub const CONNECTIONS_MAX: usize = 128;
 /// How long one connection is used; then its running answer is the last, and has [`STOP_GRACE`] to leave. Bounds clients that
 /// read slowly.
 pub const CONNECTION_AGE_MAX: Duration = Duration::from_mins(2);
@@ -113,6 +118,16 @@ pub const WRONG_TOKENS_MAX: u32 = 5;
 pub const SIGN_INS_MAX: usize = 64;
 /// How long a sign-in may go unused.
 pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_hours(12);
+/// Most pages that are live at the same time; one more loads itself anew now and then.
+pub const STREAMS_MAX: usize = 40;
+/// How often at most open pages are told what changed.
+pub const ROUND_EVERY: Duration = Duration::from_secs(1);
+/// How often a stream without news says that it still is there.
+pub const STREAM_BEAT: Duration = Duration::from_secs(15);
+/// How long a stream lasts, a little shorter than its connection would; then its page opens another.
+pub const STREAM_AGE_MAX: Duration = Duration::from_secs(110);
+/// Most rounds of news that wait for one slow reader; then its stream ends.
+const STREAM_QUEUE_MAX: usize = 16;
 /// Most notes of what came of orders that wait to be shown.
 const NOTES_MAX: usize = 64;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
@@ -192,6 +207,7 @@ struct Desk {
     sign_ins: sign_in::SignIns,
     marks: sign_in::Marks,
     notes: note::Notes,
+    live: live::Hub,
     /// The same for what is pushed.
     pushers: warden::Gate,
     rates: inbound::Rates,
@@ -209,6 +225,7 @@ impl Desk {
             sign_ins: sign_in::SignIns::default(),
             marks: sign_in::Marks::new(),
             notes: note::Notes::default(),
+            live: live::Hub::new(),
             pushers: warden::Gate::default(),
             rates: inbound::Rates::default(),
             secrets: Arc::new(Semaphore::new(SECRETS_MAX)),

@@ -10,6 +10,7 @@ mod fleet;
 mod frame;
 mod happened;
 mod order;
+mod parts;
 mod row;
 mod session;
 mod sign_in;
@@ -23,17 +24,18 @@ use askama::Template;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use super::Desk;
-use super::reply::{Answer, html, problem};
+use super::reply::{Answer, html, packed_html, problem};
+use super::{Desk, zip};
 
 pub(super) use assets::{SCRIPT, STYLE};
 pub(super) use order::{show as show_order, take as take_order};
+pub(super) use parts::{Parts, row_part, session_part};
 pub(super) use sign_in::{enter, leave, show as show_sign_in};
 
 use banner::Banners;
 use card::Cards;
 use fleet::{Fleet, Head, Wanted};
-use frame::{Frame, Guest};
+use frame::{Frame, Guest, Stream};
 use happened::Happened;
 use session::{Session, SessionPage};
 
@@ -41,11 +43,15 @@ use session::{Session, SessionPage};
 pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) -> Answer {
     let wanted = Wanted::of(query);
     let (guest, note) = (guest(desk, headers), desk.notes.take(query));
-    render(desk, move |desk| {
-        let (snapshot, now) = (desk.snapshot(), desk.now());
+    render(desk, headers, move |desk| {
+        let ((snapshot, mark), now) = (desk.live.begin(desk), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let head = Head::of(&snapshot);
-        let frame = Frame { title: head.title(), stream: Some(String::from("view=fleet")), guest };
+        let frame = Frame {
+            title: head.title(),
+            stream: Some(Stream::new("view=fleet", &format!("&after={mark}"), now)),
+            guest,
+        };
         let page = Fleet {
             frame,
             head,
@@ -65,17 +71,21 @@ pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) ->
 pub(super) async fn session(desk: &Arc<Desk>, name: &str, query: &str, headers: &HeaderMap) -> Answer {
     let Some(view) = desk.snapshot().target(name).cloned() else { return no_such_session() };
     let (guest, note) = (guest(desk, headers), desk.notes.take(query));
-    render(desk, move |desk| {
+    render(desk, headers, move |desk| {
         let (snapshot, now) = (desk.snapshot(), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let body = Session::of(&snapshot, &view, &targets, now);
-        let frame = Frame { title: body.title(), stream: Some(format!("target={}", view.target)), guest };
+        let frame = Frame {
+            title: body.title(),
+            stream: Some(Stream::new(&format!("target={}", view.target), "", now)),
+            guest,
+        };
         SessionPage { frame, body, note }.render()
     })
     .await
 }
 
-fn no_such_session() -> Answer {
+pub(super) fn no_such_session() -> Answer {
     problem(StatusCode::NOT_FOUND, "no session has this name", "GET / lists every one")
 }
 
@@ -111,17 +121,24 @@ fn unrendered(why: &str) -> Answer {
 /// Renders off the runtime's own threads: a page of a large fleet must delay no poll.
 async fn render(
     desk: &Arc<Desk>,
+    headers: &HeaderMap,
     make: impl FnOnce(&Desk) -> Result<String, askama::Error> + Send + 'static,
 ) -> Answer {
     let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return unrendered("the server has stopped") };
-    let desk = Arc::clone(desk);
+    let (desk, is_packed) = (Arc::clone(desk), zip::is_wanted(headers));
     let rendering = tokio::task::spawn_blocking(move || {
-        let text = make(&desk);
+        let answer = match make(&desk) {
+            Ok(text) => {
+                let packed = is_packed.then(|| zip::pack(&text)).flatten();
+                packed.map_or_else(|| html(StatusCode::OK, text), packed_html)
+            }
+            Err(error) => unrendered(&error.to_string()),
+        };
         drop(permit);
-        text
+        answer
     });
     match rendering.await {
-        Ok(rendered) => render_as(StatusCode::OK, rendered),
+        Ok(answer) => answer,
         Err(error) => unrendered(&error.to_string()),
     }
 }

@@ -1,19 +1,22 @@
 //! Answers, each with the headers that every answer has.
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-/// An answer; the body of one is known before it is sent.
-pub(super) type Answer = Response<Full<Bytes>>;
+use super::live::Events;
+
+/// An answer; the body of one is known before it is sent, unless it is a stream of events.
+pub(super) type Answer = Response<Either<Full<Bytes>, Events>>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Prometheus from 3.0 on refuses a scrape without a content type that it knows.
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -81,7 +84,7 @@ pub(super) fn metrics(body: String) -> Answer {
 }
 
 /// Answers with a page that loads its own stylesheet and script, and nothing else, from nowhere else.
-pub(super) fn html(status: StatusCode, body: String) -> Answer {
+pub(super) fn html(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = answer(status, HTML, body);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
@@ -89,9 +92,39 @@ pub(super) fn html(status: StatusCode, body: String) -> Answer {
     answer
 }
 
+/// Answers with the same, packed.
+pub(super) fn packed_html(body: Vec<u8>) -> Answer {
+    let mut answer = html(StatusCode::OK, body);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    answer
+}
+
+/// Answers with events as they come.
+pub(super) fn events(body: Events) -> Answer {
+    let mut answer = no_events();
+    *answer.body_mut() = Either::Right(body);
+    // Proxies that collect answers before they pass them on would hold back every event.
+    answer.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    answer
+}
+
+/// Answers as a stream of events would begin.
+pub(super) fn no_events() -> Answer {
+    answer(StatusCode::OK, EVENTS, "")
+}
+
+/// Answers that as many pages are live already as may be; one more loads itself anew instead.
+pub(super) fn too_many_streams() -> Answer {
+    let mut answer = unavailable("as many pages are live already as may be", "load the page anew now and then");
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("15"));
+    answer
+}
+
 /// Answers that the page to look at is another one; the request is not sent there.
 pub(super) fn see_other(to: &str) -> Answer {
-    let mut answer = html(StatusCode::SEE_OTHER, String::new());
+    let mut answer = html(StatusCode::SEE_OTHER, "");
     answer.headers_mut().extend(HeaderValue::from_str(to).map(|to| (LOCATION, to)));
     answer
 }
@@ -102,7 +135,7 @@ pub(super) fn asset(kind: HeaderValue, body: &'static str) -> Answer {
 }
 
 fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, kind);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
+use super::live::{self, View};
 use super::order::Verb;
-use super::query::Query;
-use super::reply::{Answer, metrics, problem, wrong_method};
+use super::query::{BadQuery, Query};
+use super::reply::{self, Answer, metrics, problem, wrong_method};
 use super::{Desk, PushKind, api, attempts, health, inbound, order, page, reload};
 
 /// A route that exists.
@@ -21,6 +22,7 @@ enum Route<'a> {
     Form(Option<&'a str>, Verb),
     SignIn,
     SignOut,
+    Events,
     Style,
     Script,
     Metrics,
@@ -64,6 +66,17 @@ pub(super) async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Answ
         Route::SignIn if head.method == Method::POST => Ok(page::enter(desk, &head.headers, body).await),
         Route::SignIn => Ok(page::show_sign_in(desk, asked, &head.headers)),
         Route::SignOut => Ok(page::leave(desk, &head.headers, body).await),
+        Route::Events if head.method == Method::HEAD => Ok(reply::no_events()),
+        Route::Events => query.only(&["view", "target", "after"]).and_then(|[view, target, after]| {
+            let view = match (view, target) {
+                (Some("fleet"), None) => View::Fleet,
+                (None, Some(name)) => View::Session(name),
+                (other, _) => {
+                    return Err(BadQuery::value("view", other.unwrap_or_default(), "use view=fleet, or target=NAME"));
+                }
+            };
+            Ok(live::open(desk, view, after, &head.headers))
+        }),
         Route::Style => Ok(page::STYLE.answer(asked, &head.headers)),
         Route::Script => Ok(page::SCRIPT.answer(asked, &head.headers)),
         Route::Metrics => Ok(scrape(desk).await),
@@ -101,6 +114,7 @@ impl<'a> Route<'a> {
             "/" => Some(Self::Page),
             "/sign-in" => Some(Self::SignIn),
             "/sign-out" => Some(Self::SignOut),
+            "/events" => Some(Self::Events),
             "/style.css" => Some(Self::Style),
             "/live.js" => Some(Self::Script),
             "/metrics" => Some(Self::Metrics),
@@ -154,6 +168,7 @@ impl<'a> Route<'a> {
             Self::Form(..) | Self::SignIn => "GET, HEAD, POST",
             Self::Page
             | Self::Session(_)
+            | Self::Events
             | Self::Style
             | Self::Script
             | Self::Metrics

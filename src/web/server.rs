@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{CONNECTION_AGE_MAX, CONNECTIONS_MAX, Desk, HEAD_BYTES_MAX, HEAD_WITHIN, STOP_GRACE, State, route};
+use super::{CONNECTION_AGE_MAX, CONNECTIONS_MAX, Desk, HEAD_BYTES_MAX, HEAD_WITHIN, STOP_GRACE, State, live, route};
 
 /// How long to wait after a connection could not be taken: most often there are no file descriptors left, and trying at once
 /// would only burn the processor.
@@ -27,6 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken, tracker: TaskTracker) {
     let loopback_only = listener.local_addr().is_ok_and(is_loopback);
     let desk = Arc::new(Desk::new(state, loopback_only));
+    tracker.spawn(live::keep(Arc::clone(&desk), stop.clone()));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {

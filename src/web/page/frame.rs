@@ -1,5 +1,7 @@
 //! What every page has around it.
 
+use crate::engine::moment::Wall;
+
 use super::assets;
 
 /// The frame of a page.
@@ -7,8 +9,25 @@ use super::assets;
 pub(super) struct Frame {
     pub(super) title: String,
     /// What its stream of events is about; none for a page that does not live.
-    pub(super) stream: Option<String>,
+    pub(super) stream: Option<Stream>,
     pub(super) guest: Guest,
+}
+
+/// The stream of events that keeps a page live.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    /// What it is about.
+    pub(super) view: String,
+    /// The same, from what the page shows on.
+    pub(super) query: String,
+    /// What the clock says here: that of the browser may go wrong.
+    pub(super) now: Wall,
+}
+
+impl Stream {
+    pub(super) fn new(view: &str, after: &str, now: Wall) -> Self {
+        Self { view: view.to_owned(), query: format!("{view}{after}"), now }
+    }
 }
 
 /// What whoever looks may do.

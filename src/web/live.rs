@@ -1,0 +1,344 @@
+//! What keeps open pages live: one task renders what changed, once for all of them, and every stream gets the same bytes.
+//!
+//! The task looks at most once in [`ROUND_EVERY`], and renders only rows whose target changed. Who reads too slowly is cut off and
+//! comes back by itself; who comes back says what it saw last, and gets what it missed, or is told to load its page anew. While no
+//! page is open nothing is rendered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body, Bytes, Frame};
+use hyper::header::HeaderMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::snapshot::Snapshot;
+use crate::engine::target::TargetId;
+
+use super::page::{self, Parts};
+use super::reply::{Answer, events, too_many_streams};
+use super::sign_in::random;
+use super::{Desk, ROUND_EVERY, STREAM_AGE_MAX, STREAM_BEAT, STREAM_QUEUE_MAX, STREAMS_MAX};
+
+/// Most rows that one round sends; where more changed, a page is loaded anew at less cost.
+const ROUND_ROWS_MAX: usize = 200;
+/// Most bytes of past rounds that are kept for who comes back.
+const PAST_BYTES_MAX: usize = 1024 * 1024;
+/// How long after a page was loaded its stream is waited for.
+const AWAITED: Duration = Duration::from_secs(60);
+
+/// Tells a page to load itself anew.
+const RESYNC: &str = "event: resync\ndata: -\n\n";
+/// What every stream begins with: how long to wait before coming back, in milliseconds.
+const BEGIN: &str = "retry: 2000\n\n";
+/// Keeps a stream that has no news from looking dead.
+const BEAT: &[u8] = b": still here\n\n";
+
+/// Whose streams are open, and what they saw.
+#[derive(Debug)]
+pub(super) struct Hub {
+    seen: Mutex<Seen>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// What all pages of the fleet show, or have been sent; none while nobody looks.
+    base: Option<(Arc<Snapshot>, Parts)>,
+    /// Distinguishes this start of the watchdog from every other.
+    start: u64,
+    /// The number of the last round that had news.
+    round: u64,
+    past: VecDeque<(u64, Bytes)>,
+    fleet: Vec<Stream>,
+    sessions: BTreeMap<TargetId, Vec<Stream>>,
+    /// Until when a page may still open its stream.
+    awaited: Option<Instant>,
+    beat: Instant,
+}
+
+#[derive(Debug)]
+struct Stream {
+    events: mpsc::Sender<Bytes>,
+    since: Instant,
+}
+
+/// The body of an answer that goes on as things happen.
+#[derive(Debug)]
+pub(super) struct Events {
+    coming: mpsc::Receiver<Bytes>,
+    /// Given back when the client is gone.
+    _place: OwnedSemaphorePermit,
+}
+
+/// What a stream is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View<'a> {
+    Fleet,
+    Session(&'a str),
+}
+
+/// Renders what changes until the server stops; then ends every stream.
+pub(super) async fn keep(desk: Arc<Desk>, stop: CancellationToken) {
+    let mut snapshots = desk.state.snapshot.clone();
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = snapshots.changed() => if changed.is_err() { break },
+            () = sleep(STREAM_BEAT) => {}
+        }
+        if desk.live.is_wanted() {
+            let desk = Arc::clone(&desk);
+            let rendering = tokio::task::spawn_blocking(move || desk.live.turn(&desk));
+            if let Err(error) = rendering.await {
+                tracing::error!(%error, "what changed cannot be rendered");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = sleep(ROUND_EVERY) => {}
+        }
+    }
+    desk.live.close();
+}
+
+/// Opens a stream.
+pub(super) fn open(desk: &Arc<Desk>, view: View<'_>, after: Option<&str>, headers: &HeaderMap) -> Answer {
+    let Ok(place) = Arc::clone(&desk.live.places).try_acquire_owned() else { return too_many_streams() };
+    // A browser that comes back says what it saw last.
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or(after);
+    let coming = match view {
+        View::Fleet => desk.live.join_fleet(desk, last),
+        View::Session(name) => match desk.live.join_session(desk, name) {
+            Some(coming) => coming,
+            None => return page::no_such_session(),
+        },
+    };
+    events(Events { coming, _place: place })
+}
+
+impl Hub {
+    pub(super) fn new() -> Self {
+        let start = random().map_or(0, u64::from_le_bytes);
+        let seen = Seen {
+            base: None,
+            start,
+            round: 0,
+            past: VecDeque::new(),
+            fleet: Vec::new(),
+            sessions: BTreeMap::new(),
+            awaited: None,
+            beat: Instant::now(),
+        };
+        Self { seen: Mutex::new(seen), places: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    }
+
+    /// Begins a page of the fleet: returns the snapshot to show, and the word with which its stream goes on from there.
+    ///
+    /// The snapshot is taken while no round runs, so that it is never older than what streams were sent.
+    pub(super) fn begin(&self, desk: &Desk) -> (Arc<Snapshot>, String) {
+        let mut seen = self.seen();
+        let snapshot = desk.snapshot();
+        seen.awaited = Instant::now().checked_add(AWAITED);
+        if seen.base.is_none() {
+            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
+        }
+        (snapshot, seen.mark())
+    }
+
+    fn join_fleet(&self, desk: &Desk, after: Option<&str>) -> mpsc::Receiver<Bytes> {
+        let mut seen = self.seen();
+        if seen.base.is_none() {
+            let snapshot = desk.snapshot();
+            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
+        }
+        let missed = after.and_then(|mark| seen.missed(mark));
+        let first = match missed {
+            Some(missed) => [BEGIN.as_bytes(), &missed].concat(),
+            None => format!("{BEGIN}id: {}\n{RESYNC}", seen.mark()).into_bytes(),
+        };
+        let (stream, coming) = Stream::open(first.into());
+        seen.fleet.push(stream);
+        coming
+    }
+
+    fn join_session(&self, desk: &Desk, name: &str) -> Option<mpsc::Receiver<Bytes>> {
+        let mut seen = self.seen();
+        let snapshot = desk.snapshot();
+        let view = snapshot.target(name)?;
+        let mut first = String::from(BEGIN);
+        write_event(&mut first, "session", &page::session_part(desk, &snapshot, view));
+        if seen.base.is_none() {
+            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
+        }
+        let (stream, coming) = Stream::open(first.into());
+        seen.sessions.entry(view.target.clone()).or_default().push(stream);
+        Some(coming)
+    }
+
+    fn is_wanted(&self) -> bool {
+        let mut seen = self.seen();
+        let now = Instant::now();
+        let is_awaited = seen.awaited.is_some_and(|until| now < until);
+        if is_awaited || !seen.fleet.is_empty() || !seen.sessions.is_empty() {
+            return true;
+        }
+        if seen.base.take().is_some() {
+            // What changes from here on nobody keeps: a page of before must load itself anew.
+            seen.past.clear();
+            seen.round = seen.round.saturating_add(1);
+        }
+        false
+    }
+
+    /// Renders and sends what changed since the turn before.
+    fn turn(&self, desk: &Desk) {
+        let mut seen = self.seen();
+        let Some((old, parts)) = seen.base.take() else { return };
+        let new = desk.snapshot();
+        let fresh = Parts::of(desk, &new);
+        let news = fleet_news(&old, &new, &parts, &fresh);
+        if !news.is_empty() {
+            seen.round = seen.round.saturating_add(1);
+            let news = Bytes::from(format!("{news}id: {}\nevent: seen\ndata: -\n\n", seen.mark()));
+            let round = seen.round;
+            seen.keep(round, news.clone());
+            send(&mut seen.fleet, &news);
+        }
+        let all_changed = fleet_flags(&old) != fleet_flags(&new);
+        for (target, streams) in &mut seen.sessions {
+            let [before, now] = [&old, &new].map(|snapshot| snapshot.target(target.as_str()));
+            let text = match (before, now) {
+                (Some(before), Some(now)) if Arc::ptr_eq(before, now) && !all_changed => continue,
+                (_, Some(now)) => {
+                    let mut text = String::new();
+                    write_event(&mut text, "session", &page::session_part(desk, &new, now));
+                    text
+                }
+                (_, None) => String::from(RESYNC),
+            };
+            send(streams, &text.into());
+        }
+        if STREAM_BEAT <= seen.beat.elapsed() {
+            seen.beat = Instant::now();
+            seen.each(|streams| send(streams, &Bytes::from_static(BEAT)));
+        }
+        seen.each(|streams| streams.retain(|stream| stream.since.elapsed() < STREAM_AGE_MAX));
+        seen.sessions.retain(|_, streams| !streams.is_empty());
+        seen.base = Some((new, fresh));
+    }
+
+    fn close(&self) {
+        let mut seen = self.seen();
+        seen.each(Vec::clear);
+        self.places.close();
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// The word for what was sent so far.
+    fn mark(&self) -> String {
+        format!("{:x}-{}", self.start, self.round)
+    }
+
+    /// Returns what was sent after a mark; none where that is not known any more.
+    fn missed(&self, mark: &str) -> Option<Vec<u8>> {
+        let (start, round) = mark.split_once('-')?;
+        let round: u64 = round.parse().ok()?;
+        if u64::from_str_radix(start, 16).ok()? != self.start || self.round < round {
+            return None;
+        }
+        let next = round.saturating_add(1);
+        let is_whole = round == self.round || self.past.front().is_some_and(|(first, _)| *first <= next);
+        is_whole
+            .then(|| self.past.iter().filter(|(past, _)| round < *past).flat_map(|(_, news)| news.to_vec()).collect())
+    }
+
+    fn keep(&mut self, round: u64, news: Bytes) {
+        self.past.push_back((round, news));
+        while PAST_BYTES_MAX < self.past.iter().map(|(_, news)| news.len()).sum() {
+            self.past.pop_front();
+        }
+    }
+
+    fn each(&mut self, mut what: impl FnMut(&mut Vec<Stream>)) {
+        what(&mut self.fleet);
+        self.sessions.values_mut().for_each(what);
+    }
+}
+
+impl Stream {
+    fn open(first: Bytes) -> (Self, mpsc::Receiver<Bytes>) {
+        let (events, coming) = mpsc::channel(STREAM_QUEUE_MAX);
+        // The queue is empty: it fits.
+        drop(events.try_send(first));
+        (Self { events, since: Instant::now() }, coming)
+    }
+}
+
+/// Sends to every stream; one that is gone, or reads too slowly, ends here.
+fn send(streams: &mut Vec<Stream>, news: &Bytes) {
+    streams.retain(|stream| stream.events.try_send(news.clone()).is_ok());
+}
+
+/// What holds for all sessions and is told on the page of each.
+fn fleet_flags(snapshot: &Snapshot) -> (bool, bool) {
+    (snapshot.fleet.storm, snapshot.pause.is_some())
+}
+
+fn fleet_news(old: &Snapshot, new: &Snapshot, parts: &Parts, fresh: &Parts) -> String {
+    let names = |snapshot: &Snapshot| snapshot.targets.len();
+    let pairs = || old.targets.iter().zip(&new.targets);
+    let changed: Vec<_> = pairs().filter(|(before, now)| !Arc::ptr_eq(before, now)).collect();
+    if names(old) != names(new) || changed.iter().any(|(before, now)| before.target != now.target) {
+        return String::from(RESYNC);
+    }
+    let mut news = String::new();
+    let mut rows: usize = 0;
+    for (before, now) in changed {
+        // Most samples change nothing that is shown.
+        let row = page::row_part(now, new.at);
+        if row != page::row_part(before, new.at) {
+            rows = rows.saturating_add(1);
+            write_event(&mut news, "row", &row);
+        }
+    }
+    if ROUND_ROWS_MAX < rows {
+        return String::from(RESYNC);
+    }
+    for (before, now) in parts.texts().into_iter().zip(fresh.texts()) {
+        if before != now {
+            write_event(&mut news, "part", now);
+        }
+    }
+    news
+}
+
+fn write_event(to: &mut String, name: &str, html: &str) {
+    to.extend(["event: ", name, "\n"]);
+    for line in html.lines().filter(|line| !line.is_empty()) {
+        to.extend(["data: ", line, "\n"]);
+    }
+    to.push('\n');
+}
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.coming.poll_recv(context).map(|news| news.map(|news| Ok(Frame::data(news))))
+    }
+}
