@@ -19,7 +19,10 @@ export function setStage({ targets, token = null, first = () => {} }) {
     stage.gateway = await startGateway();
     await first(stage.gateway);
     const addressed = targets.map((target) => ({ ...target, url: stage.gateway.of(target.name) }));
-    [stage.browser, stage.watchdog] = await Promise.all([startBrowser(), startWatchdog({ targets: addressed, token })]);
+    const browser = startBrowser().then((started) => { stage.browser = started; });
+    const watchdog = startWatchdog({ targets: addressed, token }).then((started) => { stage.watchdog = started; });
+    await Promise.allSettled([browser, watchdog]);
+    await Promise.all([browser, watchdog]);
   });
   after(async () => {
     await Promise.allSettled([stage.browser?.close(), stage.watchdog?.stop()]);

@@ -21,8 +21,8 @@ const POLICY = `
 storm_targets = 1000
 
 [policy]
-poll_every = "500ms"
-timeout = "400ms"
+poll_every = "1s"
+timeout = "800ms"
 qr_every = "1s"
 settle = "1s"
 steady = "2s"
@@ -94,9 +94,9 @@ export async function startWatchdog({ targets, token = null, policy = POLICY, di
     child.stderr.on("data", keep);
     try {
       await eventually("the watchdog is ready", async () => {
-        if (child.exitCode !== null) throw new Error("it ended");
-        return (await fetch(`${url}/-/ready`)).ok;
+        return child.exitCode !== null || (await fetch(`${url}/-/ready`)).ok;
       });
+      if (child.exitCode !== null) throw new Error("the watchdog ended at once");
     } catch (error) {
       child.kill("SIGKILL");
       throw new Error(`${error.message}; the watchdog said:\n${log.join("\n")}`);
@@ -127,7 +127,7 @@ export async function startWatchdog({ targets, token = null, policy = POLICY, di
     /** Waits until a session is believed to be so: healthy, suspect or failing. */
     believes: (name, verdict) => eventually(`${name} is ${verdict}`, async () => {
       const target = await (await fetch(`${url}/api/v1/targets/${name}`)).json();
-      return target.verdict?.verdict === verdict || target.verdict === verdict;
+      return target.verdict?.verdict === verdict;
     }),
     end,
     /** Begins anew, on the same port and with the same ledger. */
