@@ -12,6 +12,7 @@ mod history;
 mod operate;
 mod print;
 mod probe;
+mod pulse;
 mod record;
 mod replay;
 mod reset_all_users;
@@ -65,6 +66,9 @@ struct Cli {
     /// How it is logged.
     #[arg(long, global = true, env = "WA_WATCHDOG_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: Format,
+    /// When there are colours.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: print::Colour,
     #[command(subcommand)]
     command: Command,
 }
@@ -130,6 +134,7 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
+    print::want(cli.color);
     if let Err(error) = start_log(&cli.log, cli.log_format) {
         return report(&site::Misuse(format!("--log: {error}")).into()).into();
     }

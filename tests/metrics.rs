@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use exposition::{Series, parse};
+use wa_watchdog::engine::attempt::AttemptView;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::sample::{Failure, Memory, SessionState};
@@ -163,9 +164,11 @@ fn what_is_not_known_is_absent() {
         "wa_watchdog_remedies_total",
         "wa_watchdog_remedy_duration_seconds",
         "wa_watchdog_attempt_in_progress",
+        "wa_watchdog_last_attempt_outcome",
         "wa_watchdog_resets_total",
         "wa_watchdog_resets_in_window",
         "wa_watchdog_reset_frequency",
+        "wa_watchdog_refusal_active",
         "wa_watchdog_budget_remaining",
         "wa_watchdog_cooldown_until_timestamp_seconds",
         "wa_watchdog_scan_deadline_timestamp_seconds",
@@ -212,6 +215,32 @@ fn a_restart_that_destroys_counts_as_a_reset_of_the_patterns_that_it_fits() {
         ["none", "session_expired", "state_loop", "never_ready"],
         "a restart cannot help repeated_404"
     );
+}
+
+#[test]
+fn one_outcome_is_the_last_also_while_the_next_attempt_runs() {
+    let mut care = made_up_care();
+    let last = Arc::clone(&care.attempts[0]);
+    let running = AttemptView { ended: None, outcome: None, remedy: Remedy::Reset, ..AttemptView::clone(&last) };
+    care.attempts.push(Arc::new(running));
+    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
+    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+    let families = parse(&metrics::render(&snapshot, &shell()));
+    let series = &families["wa_watchdog_last_attempt_outcome"].series;
+    assert_eq!(series.len(), 1);
+    assert_eq!(value(series, &[("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")]), Some(1.0));
+}
+
+#[test]
+fn what_is_refused_to_the_session_and_to_its_memory_is_one_series() {
+    let mut care = made_up_care();
+    care.refused.push(Arc::clone(&care.refused[0]));
+    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
+    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+    let families = parse(&metrics::render(&snapshot, &shell()));
+    let series = &families["wa_watchdog_refusal_active"].series;
+    assert_eq!(series.len(), 1);
+    assert_eq!(value(series, &[("target", "new"), ("remedy", "reset"), ("reason", "unapproved")]), Some(1.0));
 }
 
 #[test]
@@ -319,6 +348,11 @@ fn a_thousand_targets_cost_a_bounded_number_of_lines_each() {
     let lines = text.lines().count();
     // These thousand all fail, with a remedy that waits: the most that a target shows. One that is only watched has 3 lines of it.
     assert!((120_000..140_000).contains(&lines), "{lines} lines");
+}
+
+fn made_up_care() -> CareView {
+    let snapshot = made_up::snapshot();
+    CareView::clone(&snapshot.target("shop").expect("it is made up").care)
 }
 
 fn shell() -> Shell {

@@ -3,6 +3,7 @@
 mod discovered;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -101,7 +102,9 @@ fn print_good(format: Format, settings: &Settings) -> anyhow::Result<()> {
 /// Asks every gateway once; true if each was understood and knows its session.
 async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool> {
     let http = Http::new()?;
+    let mut progress = print::Progress::new();
     let all_told = discovered::ask_all(&settings, &http, format).await?;
+    let of = settings.targets.len();
     let poller = Poller::new(http.clone(), clock::machine());
     let mut waiting = settings.targets.into_values();
     let mut asked = JoinSet::new();
@@ -112,10 +115,13 @@ async fn ask_targets(settings: Settings, format: Format) -> anyhow::Result<bool>
         {
             asked.spawn(ask(poller.clone(), http.clone(), target));
         }
-        let Some(done) = asked.join_next().await else { break };
+        let so_far = format!("{} of {of} gateways asked", heard.len());
+        progress.show(|| so_far.clone());
+        let Some(done) = progress.during(&so_far, asked.join_next()).await else { break };
         let (name, answer) = done?;
         heard.insert(name, answer);
     }
+    progress.clear();
     for (name, answer) in &heard {
         match format {
             Format::Text => answer.print(name)?,
@@ -138,9 +144,9 @@ impl Heard {
     }
 
     fn print(&self, name: &str) -> anyhow::Result<()> {
-        print::line(&format!("{} {name}: {}", mark(Some(self.is_understood)), self.lines.join("; ")))?;
+        told(Some(self.is_understood), &format!("{name}: {}", self.lines.join("; ")))?;
         for Finding { remedy, is_well, what } in &self.hooks {
-            print::line(&format!("{} {name}: {remedy}: {what}", mark(*is_well)))?;
+            told(*is_well, &format!("{name}: {remedy}: {what}"))?;
         }
         Ok(())
     }
@@ -153,12 +159,19 @@ impl Heard {
     }
 }
 
-fn mark(is_well: Option<bool>) -> &'static str {
-    match is_well {
-        Some(true) => "ok ",
-        Some(false) => "BAD",
-        None => "?  ",
-    }
+/// Prints what was found behind a mark of three letters.
+fn told(is_well: Option<bool>, what: &str) -> io::Result<()> {
+    let (mark, ink) = match is_well {
+        Some(true) => ("ok ", print::Ink::Green),
+        Some(false) => ("BAD", print::Ink::Red),
+        None => ("?  ", print::Ink::Dim),
+    };
+    let mark_inked = print::ink(mark, ink, print::colours(&io::stdout()));
+    let lines = print::hang(&format!("{mark} {what}"), 4, print::Window::width());
+    lines.iter().enumerate().try_for_each(|(number, line)| match line.strip_prefix(mark) {
+        Some(rest) if number == 0 => print::line(&format!("{mark_inked}{rest}")),
+        Some(_) | None => print::line(line),
+    })
 }
 
 async fn ask(poller: Poller, http: Http, target: Arc<Target>) -> (String, Heard) {

@@ -55,6 +55,9 @@ pub(super) struct Args {
     format: Format,
 }
 
+/// The longest mark of a line.
+const MARK_COLUMNS: usize = 14;
+
 /// What every part of the list needs.
 struct Patient<'a> {
     args: &'a Args,
@@ -75,7 +78,8 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     let known: Vec<&str> = settings.targets.keys().map(crate::engine::TargetId::as_str).collect();
     let target = target.ok_or_else(|| Misuse(format!("name one of the targets: {}", known.join(", "))))?;
     let patient = Patient { args, settings: &settings, target, http: Http::new()?, now: clock::machine()().wall };
-    let lines = block_on(async { Ok(examine(&patient).await) })?;
+    let looking = format!("looking at all that is around {}", patient.target.id);
+    let lines = block_on(async { Ok(print::during(&looking, examine(&patient)).await) })?;
     let is_well = lines.iter().all(|line| line.finding != Finding::NotWell);
     match args.format {
         Format::Text => tell(&lines)?,
@@ -96,17 +100,24 @@ async fn examine(patient: &Patient<'_>) -> Vec<Line> {
 }
 
 fn tell(lines: &[Line]) -> std::io::Result<()> {
-    let colours = print::colours(&std::io::stdout());
+    let (width, colours) = (print::Window::width(), print::colours(&std::io::stdout()));
     for line in lines {
         let (mark, ink) = match line.finding {
             Finding::Well => ("well", print::Ink::Green),
             Finding::NotWell => ("not well", print::Ink::Red),
             Finding::CouldNotLook => ("could not look", print::Ink::Dim),
         };
-        print::line(&format!("{}  {}: {}", print::ink(&format!("{mark:14}"), ink, colours), line.check, line.seen))?;
-        if let Some(advice) = &line.advice {
-            print::line(&format!("{:14}  -> {advice}", ""))?;
+        let seen = format!("{mark:MARK_COLUMNS$}  {}: {}", line.check, line.seen);
+        let mut parts = print::hang(&seen, MARK_COLUMNS + 2, width);
+        // The mark is dipped after the text has found its lines: ink takes no room.
+        if let Some(first) = parts.first_mut() {
+            let rest = first.get(mark.len()..).unwrap_or_default();
+            *first = format!("{}{rest}", print::ink(mark, ink, colours));
         }
+        if let Some(advice) = &line.advice {
+            parts.extend(print::hang(&format!("{:MARK_COLUMNS$}  -> {advice}", ""), MARK_COLUMNS + 5, width));
+        }
+        parts.iter().try_for_each(|part| print::line(part))?;
     }
     let count = |finding| lines.iter().filter(|line| line.finding == finding).count();
     print::line(&format!(

@@ -259,7 +259,8 @@ pub(super) fn restart(args: &RestartArgs, env: &Env) -> anyhow::Result<Outcome> 
     let RestartArgs { target, harm, order } = args;
     if !harm.yes {
         let (api, _) = order.counter(env)?;
-        let told = block_on(api.text(&format!("/api/v1/targets/{}", target.0)))?;
+        let told =
+            block_on(print::during("waiting for the watchdog", api.text(&format!("/api/v1/targets/{}", target.0))))?;
         let detail: Detail =
             serde_json::from_str(&told).context("its answer is not understood: is it of this version?")?;
         if detail.care.destroys.iter().any(|remedy| remedy == "restart") {
@@ -298,7 +299,10 @@ impl Order {
             Map::from_iter([("reason".to_owned(), Value::from(reason)), ("who".to_owned(), Value::from(who))]);
         body.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let (api, token) = self.counter(env)?;
-        let reply = block_on(api.post(path, serde_json::to_vec(&body)?, token.as_ref()))?;
+        let reply = block_on(print::during(
+            "waiting for the watchdog",
+            api.post(path, serde_json::to_vec(&body)?, token.as_ref()),
+        ))?;
         self.tell(&reply)
     }
 

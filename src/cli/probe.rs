@@ -45,10 +45,11 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
 
 async fn ask(target: Arc<Target>) -> anyhow::Result<bool> {
     let poller = Poller::new(Http::new()?, clock::machine());
-    let heard = ask_all(&poller, &Endpoints::of(target)).await?;
+    let asking = format!("asking {}", target.id);
+    let heard = print::during(&asking, ask_all(&poller, &Endpoints::of(target))).await?;
     for (ask, sample) in &heard {
         for line in tell(*ask, sample) {
-            print::line(&line)?;
+            print::paragraph(&line, 4)?;
         }
     }
     Ok(heard.first().and_then(|(_, sample)| state(sample)) == Some(SessionState::Connected))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 
@@ -12,11 +11,8 @@ use super::site::{Misuse, Site};
 use super::when::when;
 use super::{Format, Outcome, print};
 use crate::driver::clock;
-use crate::engine::{Moment, TargetId, Wall};
+use crate::engine::{TargetId, Wall};
 use crate::recorder::{self, Exported, Listed, Period, Progress, Unexported};
-
-/// A person who waits longer than this is told how far it has come.
-const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// Look at what the daemon recorded, and export a time of it for `replay`.
 ///
@@ -105,12 +101,14 @@ fn export(args: &ExportArgs, env: &BTreeMap<String, String>) -> anyhow::Result<O
         targets: targets.collect::<Result<_, _>>()?,
     };
     let dir = args.place.dir(env)?;
-    let mut progress = ProgressLine::new();
+    let mut progress = print::Progress::new();
     let exported = if args.output == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
-        recorder::export(&dir, &period, &mut out, &mut |so_far| progress.show(so_far))
+        recorder::export(&dir, &period, &mut out, &mut |so_far| progress.show(|| so_many(so_far)))
     } else {
-        to_file(&args.output, |out| recorder::export(&dir, &period, out, &mut |so_far| progress.show(so_far)))?
+        to_file(&args.output, |out| {
+            recorder::export(&dir, &period, out, &mut |so_far| progress.show(|| so_many(so_far)))
+        })?
     };
     progress.clear();
     let exported = match exported {
@@ -152,10 +150,10 @@ fn told(exported: &Exported) -> String {
 
 fn list(args: &ListArgs, env: &BTreeMap<String, String>) -> anyhow::Result<Outcome> {
     let dir = args.place.dir(env)?;
-    let mut progress = ProgressLine::new();
+    let mut progress = print::Progress::new();
     let mut segments = Vec::new();
     recorder::list(&dir, &mut |listed, so_far| {
-        progress.show(so_far);
+        progress.show(|| so_many(so_far));
         segments.push(listed);
     })?;
     progress.clear();
@@ -214,31 +212,6 @@ impl Place {
     }
 }
 
-/// Tells a person at a terminal how far it has come, if it takes long.
-struct ProgressLine {
-    clock: clock::Clock,
-    begun: Moment,
-    is_shown: bool,
-}
-
-impl ProgressLine {
-    fn new() -> Self {
-        let clock = clock::machine();
-        let begun = clock();
-        Self { clock, begun, is_shown: false }
-    }
-
-    fn show(&mut self, so_far: Progress) {
-        if !io::stderr().is_terminal() || (self.clock)().since(self.begun) < QUIET_FOR {
-            return;
-        }
-        self.is_shown = true;
-        drop(write!(io::stderr().lock(), "\r{} of {} segments ", so_far.segments, so_far.of));
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_shown) {
-            drop(write!(io::stderr().lock(), "\r\u{1b}[K"));
-        }
-    }
+fn so_many(so_far: Progress) -> String {
+    format!("{} of {} segments", so_far.segments, so_far.of)
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::site::{Misuse, list};
-use super::{Format, Outcome};
+use super::{Format, Outcome, print};
 use crate::config;
 use crate::replay::{self, BadRecording, Difference, Line, News, Options, Progress, Replayed, Thresholds};
 
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
         let (input, bytes) = open(path).map_err(|error| Misuse(format!("{name}: {error}")))?;
         let mut progress = ProgressLine::new(&name, bytes);
         let replayed = replay_one(input, &name, &options, &mut printer, &mut progress);
-        progress.clear();
+        progress.line.clear();
         let Replayed { summary, beside } = replayed.map_err(|bad| Misuse(bad.to_string()))?;
         printer.print(&Line::Summary(summary.clone()));
         printer.finish().context("cannot write the outcome")?;
@@ -93,7 +93,7 @@ fn replay_one(
 ) -> Result<Replayed, BadRecording> {
     replay::replay(input, name, options, &mut |news| match news {
         News::Line(line) => {
-            progress.clear();
+            progress.line.clear();
             printer.print(&line);
         }
         News::Progress(so_far) => progress.show(so_far),
@@ -136,32 +136,22 @@ impl Printer<'_> {
     }
 }
 
-/// Tells a person at a terminal how far it has come.
+/// How far it has come, in a person's words.
 struct ProgressLine {
     name: String,
     bytes: Option<u64>,
-    is_shown: bool,
-    is_wanted: bool,
+    line: print::Progress,
 }
 
 impl ProgressLine {
     fn new(name: &str, bytes: Option<u64>) -> Self {
-        Self { name: name.to_owned(), bytes, is_shown: false, is_wanted: io::stderr().is_terminal() }
+        Self { name: name.to_owned(), bytes, line: print::Progress::new() }
     }
 
     fn show(&mut self, so_far: Progress) {
-        if !self.is_wanted {
-            return;
-        }
-        let share = self.bytes.and_then(|bytes| so_far.bytes.saturating_mul(100).checked_div(bytes));
+        let Self { name, bytes, line } = self;
+        let share = bytes.and_then(|bytes| so_far.bytes.saturating_mul(100).checked_div(bytes));
         let share = share.map_or_else(String::new, |percent| format!(", {percent} %"));
-        self.is_shown = true;
-        drop(write!(io::stderr().lock(), "\r{}: {} lines{share} ", self.name, so_far.lines));
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_shown) {
-            drop(write!(io::stderr().lock(), "\r\u{1b}[K"));
-        }
+        line.show(|| format!("{name}: {} lines{share}", so_far.lines));
     }
 }

@@ -1,26 +1,58 @@
 //! `status` and `explain`: what a running watchdog believes.
 
+mod changes;
+mod layout;
+mod listing;
+mod live;
+
 use std::io;
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::layout::{Paper, lay_out};
+use self::listing::Listing;
 use super::api::Api;
+use super::print::Ink;
+use super::site::Misuse;
 use super::{Format, Outcome, block_on, print};
-use crate::engine::moment::words;
-use crate::engine::sample::Word;
-use crate::engine::tell::network_path;
-use crate::engine::{TargetId, Wall};
+use crate::engine::TargetId;
+
+/// Asking more often than this shows nothing more.
+const EVERY_MIN: Duration = Duration::from_millis(100);
+/// What a person reads who waits for the answer.
+const WAITING: &str = "waiting for the watchdog";
+/// What `--watch` means alone.
+const EVERY_DEFAULT: &str = "2s";
 
 /// Show every session of a running watchdog, worst first; exit code 1 if one fails.
 ///
 /// MODE says what it may do about a session, or that it is paused; PENDING what runs, waits for a person or is held back.
+///
+/// On a terminal the table fits the window: WHY and PENDING wrap, then MODE, FOR, STATE and at last WHY are left out, in this order;
+/// a window narrower than 50 columns gets a short block for each session. Anywhere else it is as wide as it likes.
+///
+/// With --watch it draws the table anew every two seconds until Ctrl-C, also while the watchdog is away, and ends with exit code 0.
+/// Where standard output is no terminal it prints a line for each change instead.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   wa-watchdog status
+  wa-watchdog status --watch
+  wa-watchdog status --watch=10s | tee changes.log
   wa-watchdog status --url http://127.0.0.1:9877 --format json")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     api: Api,
+    /// Show it again and again: every two seconds, or as often as is said.
+    #[arg(
+        long,
+        value_name = "EVERY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = EVERY_DEFAULT,
+        value_parser = every
+    )]
+    watch: Option<Duration>,
     /// How it is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,131 +85,63 @@ impl std::str::FromStr for TargetName {
     }
 }
 
-/// What `status` reads of `/api/v1/targets`.
-#[derive(Debug, Deserialize)]
-struct Listing {
-    at: Wall,
-    pause: Option<Pause>,
-    storm: bool,
-    paths: Vec<Path>,
-    targets: Vec<Row>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    target: String,
-    state: Option<String>,
-    since: Option<Wall>,
-    verdict: String,
-    pattern: Option<String>,
-    evidence: Option<String>,
-    missing: Option<String>,
-    mode: String,
-    paused: bool,
-    pending: Option<String>,
-}
-
-/// A network path.
-#[derive(Debug, Deserialize)]
-struct Path {
-    #[serde(rename = "path")]
-    name: String,
-    up: bool,
-    why: Option<Word>,
-}
-
-/// The pause of all targets.
-#[derive(Debug, Deserialize)]
-struct Pause {
-    who: String,
-    reason: String,
-    until: Option<Wall>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Explained {
     explain: Vec<String>,
 }
 
-/// Prints the table.
+/// Prints the table, once or again and again.
 pub(super) fn status(args: &StatusArgs) -> anyhow::Result<Outcome> {
-    let text = block_on(args.api.text("/api/v1/targets"))?;
-    let mut listing: Listing = serde_json::from_str(&text)?;
-    let is_failing = listing.targets.iter().any(|row| row.verdict == "failing");
+    if let Some(every) = args.watch {
+        return match args.format {
+            Format::Text => block_on(live::watch(&args.api, every)),
+            Format::Json => {
+                Err(Misuse(String::from("--watch speaks to people; a program asks /api/v1/targets for JSON")).into())
+            }
+        };
+    }
+    let text = block_on(print::during(WAITING, args.api.text(listing::PATH)))?;
+    let listing = Listing::parse(&text)?;
     match args.format {
         Format::Json => print::line(text.trim_end())?,
         Format::Text => {
-            listing.targets.sort_by_key(|row| (weight(&row.verdict), row.target.clone()));
-            for line in lay_out(&listing) {
+            let paper = Paper { width: print::Window::width(), colours: print::colours(&io::stdout()) };
+            for line in lay_out(&listing, paper).lines() {
                 print::line(&line)?;
             }
         }
     }
-    Ok(if is_failing { Outcome::NotWell } else { Outcome::Well })
+    Ok(if listing.failing() == 0 { Outcome::Well } else { Outcome::NotWell })
 }
 
 /// Prints the explanation.
 pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Outcome> {
-    let text = block_on(args.api.text(&format!("/api/v1/targets/{}", args.target.0)))?;
+    let text = block_on(print::during(WAITING, args.api.text(&format!("/api/v1/targets/{}", args.target.0))))?;
     match args.format {
         Format::Json => print::line(text.trim_end())?,
         Format::Text => {
+            let (width, colours) = (print::Window::width(), print::colours(&io::stdout()));
             for line in serde_json::from_str::<Explained>(&text)?.explain {
-                print::line(&line)?;
+                for part in print::hang(&line, 2, width) {
+                    let told = meaning(&line).map_or_else(|| part.clone(), |ink| print::ink(&part, ink, colours));
+                    print::line(&told)?;
+                }
             }
         }
     }
     Ok(Outcome::Well)
 }
 
-fn weight(verdict: &str) -> u8 {
-    match verdict {
-        "failing" => 0,
-        "suspect" => 1,
-        _ => 2,
-    }
+/// What a line of the explanation begins with, and what that means.
+const MEANINGS: [(&str, Ink); 4] =
+    [("failing", Ink::Red), ("suspect", Ink::Yellow), ("a person must", Ink::Yellow), ("healthy", Ink::Green)];
+
+fn meaning(line: &str) -> Option<Ink> {
+    MEANINGS.iter().find(|(begin, _)| line.starts_with(begin)).map(|(_, ink)| *ink)
 }
 
-/// What holds for all targets.
-fn weather(listing: &Listing) -> Vec<String> {
-    let pause = listing.pause.as_ref().map(|Pause { who, reason, until }| {
-        let until = until.map_or_else(|| String::from("until it is resumed"), |until| format!("until {until}"));
-        format!("all targets are paused by {who} {until}: {reason}")
-    });
-    let storm =
-        listing.storm.then(|| String::from("a storm is on: many targets turned bad together, so nothing is done"));
-    let down = listing.paths.iter().filter(|path| !path.up);
-    let paths = down.map(|path| network_path(&path.name, path.why.as_ref()));
-    pause.into_iter().chain(storm).chain(paths).collect()
-}
-
-fn lay_out(listing: &Listing) -> Vec<String> {
-    let colours = print::colours(&io::stdout());
-    let row = |row: &Row| {
-        let since = row.since.map_or_else(String::new, |since| words(listing.at.since(since)));
-        let pattern = row.pattern.clone().unwrap_or_default();
-        let state = row.state.clone().unwrap_or_else(|| String::from("-"));
-        vec![
-            row.target.clone(),
-            state,
-            since,
-            row.verdict.clone(),
-            pattern,
-            if row.paused { String::from("paused") } else { row.mode.clone() },
-            row.pending.clone().unwrap_or_default(),
-            row.evidence.clone().or_else(|| row.missing.clone()).unwrap_or_default(),
-        ]
-    };
-    let rows: Vec<Vec<String>> = listing.targets.iter().map(row).collect();
-    let mut lines = print::table(&["TARGET", "STATE", "FOR", "VERDICT", "PATTERN", "MODE", "PENDING", "WHY"], &rows);
-    for (line, row) in lines.iter_mut().skip(1).zip(&listing.targets) {
-        let ink = match weight(&row.verdict) {
-            0 => print::Ink::Red,
-            1 => print::Ink::Yellow,
-            _ => print::Ink::Green,
-        };
-        *line = print::ink(line, ink, colours);
-    }
-    lines.extend(weather(listing).into_iter().map(|line| print::ink(&line, print::Ink::Yellow, colours)));
-    lines
+/// Reads how often.
+fn every(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if every < EVERY_MIN { Err(String::from("at least 100ms")) } else { Ok(every) }
 }

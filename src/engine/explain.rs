@@ -51,6 +51,12 @@ pub fn pending(care: &CareView) -> Option<String> {
     remedies::pending(care)
 }
 
+/// Returns until when a person can do what [`pending`] says; absent where no person must, or any time will do.
+#[must_use]
+pub fn pending_until(care: &CareView) -> Option<Wall> {
+    remedies::pending_until(care)
+}
+
 fn state(view: &TargetView, now: Wall) -> String {
     let Some((state, since)) = view.state.zip(view.since) else {
         return match view.up {

@@ -41,6 +41,17 @@ pub(super) fn attempt_in_progress(scrape: Scrape<'_>, rows: &mut Rows) {
     }
 }
 
+/// Leaves out every other outcome: of 30 combinations a target one is true. The attempts come from the ledger, so that a restart of
+/// the watchdog does not forget what came of the last one.
+pub(super) fn last_attempt_outcome(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        let known = view.care.attempts.iter().rev().find_map(|attempt| Some((attempt.remedy, attempt.outcome?)));
+        if let Some((remedy, outcome)) = known {
+            rows.flag(&[target, remedy.as_str(), outcome.as_str()], true);
+        }
+    }
+}
+
 /// Starts at 0 for every pattern that the remedies of the target which destroy may be used for.
 pub(super) fn resets(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
@@ -82,6 +93,16 @@ pub(super) fn refusals(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
         for ((remedy, reason), count) in &view.care.refusals {
             rows.count(&[target, remedy.as_str(), reason.as_str()], *count);
+        }
+    }
+}
+
+/// Leaves out what is not so: 70 combinations a target, of which two at most are true. The session and its memory may be refused the same for the same reason.
+pub(super) fn refusal_active(scrape: Scrape<'_>, rows: &mut Rows) {
+    for (target, view) in scrape.targets() {
+        let refused: BTreeSet<_> = view.care.refused.iter().map(|refused| (refused.remedy, refused.reason)).collect();
+        for (remedy, reason) in refused {
+            rows.flag(&[target, remedy.as_str(), reason.as_str()], true);
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS, TargetView};
 
 use super::discoveries::{discovery_last_success, discovery_refreshes, discovery_targets, discovery_up};
 use super::remedies::{
-    attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, needs_person, network_path_up, paused,
-    refusals, remedies, remedy_duration, reset_frequency, resets, resets_in_window, scan_deadline, storm_active,
-    target_paused,
+    attempt_in_progress, budget_remaining, cooldown_until, foreign_restarts, last_attempt_outcome, needs_person,
+    network_path_up, paused, refusal_active, refusals, remedies, remedy_duration, reset_frequency, resets,
+    resets_in_window, scan_deadline, storm_active, target_paused,
 };
 use super::rows::Rows;
 use super::{Declared, Kind, Scrape};
@@ -22,7 +22,7 @@ const DISCOVERY: &[&str] = &["discovery"];
 const PATTERN: &[&str] = &["target", "pattern"];
 
 /// Every metric of this program.
-pub(super) static CATALOGUE: [Declared; 51] = [
+pub(super) static CATALOGUE: [Declared; 53] = [
     gauge(
         "wa_watchdog_session_state",
         STATE,
@@ -117,6 +117,12 @@ pub(super) static CATALOGUE: [Declared; 51] = [
         attempt_in_progress,
         "Whether an attempt is under way (1) or not (0); absent where no remedy has a hook.",
     ),
+    gauge(
+        "wa_watchdog_last_attempt_outcome",
+        &["target", "remedy", "outcome"],
+        last_attempt_outcome,
+        "What came of the newest attempt of which that is known: 1 for its remedy and outcome, all others absent.",
+    ),
     counter(
         "wa_watchdog_resets_total",
         PATTERN,
@@ -140,6 +146,12 @@ pub(super) static CATALOGUE: [Declared; 51] = [
         &["target", "remedy", "reason"],
         refusals,
         "Remedies that were due and not carried out; one that lasts counts once. Absent until it happened.",
+    ),
+    gauge(
+        "wa_watchdog_refusal_active",
+        &["target", "remedy", "reason"],
+        refusal_active,
+        "Remedies that are due now and not carried out: 1 for the reason, all others absent.",
     ),
     gauge(
         "wa_watchdog_budget_remaining",

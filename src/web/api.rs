@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::engine::attempt::Outcome;
 use crate::engine::day::Day;
-use crate::engine::explain::{explain, pending};
+use crate::engine::explain::{explain, pending, pending_until};
 use crate::engine::incident::{Incident, IncidentId};
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
@@ -74,6 +74,10 @@ struct Brief<'a> {
     paused: bool,
     /// What runs, waits for a person or is held back, in a few words.
     pending: Option<String>,
+    /// Until when a person can do it.
+    pending_until: Option<Wall>,
+    /// Whether something waits for a person.
+    waits_for_person: bool,
     next_poll: Option<Wall>,
 }
 
@@ -253,6 +257,8 @@ impl<'a> Brief<'a> {
             mode: view.care.mode,
             paused: all_paused || view.care.pause.is_some(),
             pending: pending(&view.care),
+            pending_until: pending_until(&view.care),
+            waits_for_person: view.care.wants_person(),
             next_poll: view.next_poll,
         }
     }

@@ -27,7 +27,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken, tracker: TaskTracker) {
     let loopback_only = listener.local_addr().is_ok_and(is_loopback);
     let desk = Arc::new(Desk::new(state, loopback_only));
-    tracker.spawn(live::keep(Arc::clone(&desk), stop.clone()));
+    tokio::join!(live::keep(Arc::clone(&desk), stop.clone()), listen(listener, desk, stop, tracker));
+}
+
+/// Takes connections until `stop`.
+async fn listen(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken, tracker: TaskTracker) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {

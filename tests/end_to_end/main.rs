@@ -38,6 +38,7 @@ mod pushes;
 mod recorder;
 mod reset_all_users;
 mod scenes;
+mod terminal;
 mod wipe;
 
 use std::io::{Read, Write};

@@ -10,11 +10,14 @@
 
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod forms;
 mod inbound;
 mod limits;
+mod live;
 #[path = "../support/made_up.rs"]
 mod made_up;
 mod orders;
+mod pages;
 mod routes;
 mod server;
 mod token;

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::super::{Format, print};
-use super::mark;
 use crate::config::{Discovery, Problem, Settings};
 use crate::discover::{self, Heard, Held};
 use crate::driver::clock;
@@ -36,7 +35,9 @@ pub(super) fn as_json(discoveries: &[Discovery]) -> Value {
 pub(super) async fn ask_all(settings: &Settings, http: &Http, format: Format) -> anyhow::Result<bool> {
     let mut is_well = true;
     for discovery in &settings.discoveries {
-        let told = match discover::ask(discovery, http, &clock::machine(), &BTreeMap::new()).await {
+        let asking = format!("asking discover.{}", discovery.name);
+        let (known, clock) = (BTreeMap::new(), clock::machine());
+        let told = match print::during(&asking, discover::ask(discovery, http, &clock, &known)).await {
             Ok(heard) => list(settings, discovery.clone(), heard).await?,
             Err(why) => Told { lines: vec![(Some(false), why.to_string())], sessions: Vec::new() },
         };
@@ -44,7 +45,7 @@ pub(super) async fn ask_all(settings: &Settings, http: &Http, format: Format) ->
         match format {
             Format::Text => {
                 for (is_well, line) in &told.lines {
-                    print::line(&format!("{} discover.{}: {line}", mark(*is_well), discovery.name))?;
+                    super::told(*is_well, &format!("discover.{}: {line}", discovery.name))?;
                 }
             }
             Format::Json => print::line(&told.json(&discovery.name).to_string())?,

@@ -13,37 +13,35 @@ use crate::engine::sample::Word;
 use crate::engine::tell;
 
 /// One act of one step of one attempt.
-type ActKey<'a> = (AttemptId, &'a StepName, Act);
+type ActKey = (AttemptId, StepName, Act);
 
-/// Tells entries in words, oldest first: a look at all of them comes before the first is told.
+/// Tells entries in words, oldest first: a look at as many as are known comes before the first of them is told.
 #[derive(Debug, Default)]
-pub(super) struct Teller<'a> {
+pub(super) struct Teller {
     remedies: BTreeMap<AttemptId, Remedy>,
     begun: BTreeMap<AttemptId, Wall>,
-    ended: BTreeSet<ActKey<'a>>,
-    started: BTreeMap<ActKey<'a>, Wall>,
+    ended: BTreeSet<ActKey>,
+    started: BTreeMap<ActKey, Wall>,
 }
 
-impl<'a> Teller<'a> {
+impl Teller {
     /// Looks at what will be told.
-    pub(super) fn of(entries: impl Iterator<Item = &'a LedgerEntry>) -> Self {
-        let mut teller = Self::default();
+    pub(super) fn look<'a>(&mut self, entries: impl Iterator<Item = &'a LedgerEntry>) {
         for entry in entries {
             if let Fact::Intended { attempt, remedy, .. } | Fact::Proposed { attempt, remedy, .. } = &entry.fact {
-                teller.remedies.insert(*attempt, *remedy);
+                self.remedies.insert(*attempt, *remedy);
             }
             if let Fact::Intended { attempt, .. } = &entry.fact {
-                teller.begun.insert(*attempt, entry.at);
+                self.begun.insert(*attempt, entry.at);
             }
             if let Fact::StepEnded { attempt, step, act, .. } = &entry.fact {
-                teller.ended.insert((*attempt, step, *act));
+                self.ended.insert((*attempt, step.clone(), *act));
             }
         }
-        teller
     }
 
     /// Tells an entry; none where a later one tells it too.
-    pub(super) fn tell(&mut self, entry: &'a LedgerEntry) -> Option<(Ink, String)> {
+    pub(super) fn tell(&mut self, entry: &LedgerEntry) -> Option<(Ink, String)> {
         Some(match &entry.fact {
             Fact::StateChanged { from, to, word } => {
                 let from = from.map_or("first seen", |state| state.as_str());
@@ -71,14 +69,15 @@ impl<'a> Teller<'a> {
                 (Yellow, format!("attempt {attempt}: {remedy}{destroys}{by}: {reason}"))
             }
             Fact::StepStarted { attempt, step, act, retry, .. } => {
-                self.started.insert((*attempt, step, *act), entry.at);
-                if self.ended.contains(&(*attempt, step, *act)) {
+                let key = (*attempt, step.clone(), *act);
+                self.started.insert(key.clone(), entry.at);
+                if self.ended.contains(&key) {
                     return None;
                 }
                 (Dim, format!("  {} begins{}", done(*act, step), again(*retry)))
             }
             Fact::StepEnded { attempt, step, act, end, .. } => {
-                let began = self.started.remove(&(*attempt, step, *act));
+                let began = self.started.remove(&(*attempt, step.clone(), *act));
                 step_ended(entry.at, *act, step, end, began)
             }
             Fact::RunEnded { attempt, end, note, .. } => {
@@ -185,7 +184,8 @@ mod tests {
             serde_json::from_str::<LedgerEntry>(&head).unwrap()
         };
         let entries: Vec<LedgerEntry> = lines.iter().enumerate().map(entry).collect();
-        let mut teller = Teller::of(entries.iter());
+        let mut teller = Teller::default();
+        teller.look(entries.iter());
         entries.iter().filter_map(|entry| teller.tell(entry)).map(|(_, what)| what).collect()
     }
 

@@ -52,6 +52,15 @@ pub(super) fn pending(care: &CareView) -> Option<String> {
     Some(format!("did the {} help?", unproven.remedy))
 }
 
+/// Returns until when that can be done, where a person must do it.
+pub(super) fn pending_until(care: &CareView) -> Option<Wall> {
+    match (care.under_way(), &care.hand_off) {
+        (Some(_), _) => None,
+        (None, Some(hand_off)) => hand_off.deadline,
+        (None, None) => care.unreleased().map(|proposal| proposal.until),
+    }
+}
+
 fn scan(hand_off: &HandOffView) -> String {
     let cause = if hand_off.after_reset { ", to link the session anew after the reset" } else { "" };
     let until = hand_off.until.clock();

@@ -75,6 +75,10 @@ impl<'a> Past<'a> {
         When::since(self.incident.opened, self.now)
     }
 
+    fn count(&self) -> String {
+        counted(self.incident.evidence.samples.len(), "sample")
+    }
+
     fn lasted(&self) -> String {
         words(self.incident.duration(self.now))
     }
@@ -95,6 +99,10 @@ impl<'a> Tried<'a> {
             now,
         };
         care.attempts.iter().rev().map(tried).collect()
+    }
+
+    fn count(&self) -> String {
+        counted(self.attempt.steps.len(), "step")
     }
 
     fn begun(&self) -> When {
@@ -132,4 +140,8 @@ impl<'a> Tried<'a> {
             Act::Undo => "undo: ",
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -296,7 +296,7 @@ impl Problem {
     fn of(denial: Denial) -> Self {
         let sign_in = denial == Denial::NoToken;
         let (what, hint) = if sign_in {
-            ("you are not signed in, or not any more", "Sign in, then order it again")
+            ("you are not signed in, or not any more", "sign in, then order it again")
         } else {
             (denial.what(), denial.hint())
         };

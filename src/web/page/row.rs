@@ -185,8 +185,12 @@ impl<'a> Row<'a> {
         self.view.care.budget.iter()
     }
 
-    fn grade(&self) -> Option<&'static str> {
-        let found = self.view.care.resets.grade;
-        (found != Grade::Never).then(|| grade(found))
+    fn grade(&self) -> Option<(&'static str, &'static str)> {
+        let class = match self.view.care.resets.grade {
+            Grade::Never => return None,
+            Grade::Rare | Grade::AfterUpdate => "normal",
+            Grade::Weekly | Grade::Daily => "often",
+        };
+        Some((class, grade(self.view.care.resets.grade)))
     }
 }
