@@ -134,7 +134,7 @@ for (const [kind, host] of [["another site", "localhost"], ["another port of thi
       const answered = page.waitForResponse((response) => response.url().startsWith(watchdog.url) && response.request().method() === "POST");
       await page.evaluate(() => document.forms[0].submit());
       assert.equal((await answered).status(), 403, path);
-      await page.waitForLoadState();
+      await page.waitForURL(watchdog.url + path);
       assert.equal(await watchdog.denied("foreign_page"), before + index + 1, path);
     }
     await isUntouched({ watchdog, gateway });
