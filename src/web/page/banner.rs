@@ -34,6 +34,6 @@ impl<'a> Banners<'a> {
     }
 
     fn until(&self, pause: &PauseView) -> Option<When> {
-        pause.until.map(|until| When::until(until, self.now))
+        pause.until.map(|until| When::at(until, self.now))
     }
 }

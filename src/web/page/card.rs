@@ -91,7 +91,7 @@ impl<'a> Word<'a> {
     }
 
     fn until(&self, proposal: &Proposal) -> When {
-        When::until(proposal.until, self.now)
+        When::at(proposal.until, self.now)
     }
 
     fn must_acknowledge(&self) -> bool {

@@ -113,11 +113,11 @@ impl<'a> Session<'a> {
     }
 
     fn until(&self, at: &Wall) -> When {
-        When::until(*at, self.now)
+        When::at(*at, self.now)
     }
 
     fn cooldown(&self) -> Option<When> {
-        self.view.care.cooldown_until.filter(|until| self.now < *until).map(|until| When::until(until, self.now))
+        self.view.care.cooldown_until.filter(|until| self.now < *until).map(|until| When::at(until, self.now))
     }
 
     fn grade(&self) -> &'static str {
