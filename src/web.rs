@@ -2,7 +2,14 @@
 //!
 //! | route | method | answers |
 //! |---|---|---|
-//! | `/` | GET | a page with the numbers of the fleet, what waits for a person, and a link to every other route |
+//! | `/` | GET | the status page: every session, worst first; `?q=` a part of the name, `?show=` failing, unwell, waiting or healthy |
+//! | `/targets/NAME` | GET | the page of one session |
+//! | `/targets/NAME/order/VERB` | GET, POST | what an order would do, and its form; VERB as in the API below |
+//! | `/order/pause`, `/order/resume` | GET, POST | the same for all targets |
+//! | `/sign-in` | GET, POST | a form for the token; answers with a cookie |
+//! | `/sign-out` | POST | ends that |
+//! | `/events` | GET | server-sent events: what changes, as HTML to be put in place; `?view=fleet` or `?target=NAME`, `&after=` what was seen |
+//! | `/style.css`, `/live.js` | GET | the stylesheet and the script of the pages |
 //! | `/metrics` | GET | every metric, Prometheus text format 0.0.4 |
 //! | `/-/healthy` | GET | 200 while the watchdog's loop turns; 503 when its last snapshot is older than [`SNAPSHOT_AGE_MAX`] |
 //! | `/-/ready` | GET | 503 until the driver opens the [`Readiness`] latch, then 200 for good |
@@ -16,6 +23,7 @@
 //! | `/api/v1/targets/NAME/resume` | POST | ends that pause |
 //! | `/api/v1/targets/NAME/approve` | POST | releases the attempt that waits under the number `"attempt"`, and no other |
 //! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
+//! | `/api/v1/targets/NAME/restore` | POST | brings back what the reset under the number `"attempt"` took away |
 //! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
 //! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
 //! | `/hooks/wasender/NAME` | POST | a webhook of `WasenderAPI` (`session.status`, `qrcode.updated`); `X-Webhook-Signature` is the secret |
@@ -34,10 +42,15 @@
 //! beyond `rate_max`, 503 where too much waits. Whether a web page sent it makes no difference: it would have to know the secret.
 //! All of it is counted in [`Inflow`].
 //!
+//! The form of a page orders the same as the API does: it makes the same command. In place of the token it shows the cookie of a
+//! sign-in, which the API takes no notice of, and a mark that only the form of this path holds, for who is signed in (an HMAC
+//! under a key of this start). What comes of it is told on the page that follows; what is not understood comes back as it was
+//! typed. What would destroy a session wants its name typed. A GET never orders anything.
+//!
 //! HEAD is answered wherever GET is. An error is JSON, `{"error": …, "hint": …}`: 404 for an unknown route or name, 405 with
-//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query that is not understood (`/`, `/metrics` and the health routes take no notice
-//! of a query), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
-//! or 431. Every answer says `nosniff` and `no-store`. Readiness and health speak about the watchdog, never about a session:
+//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query
+//! that is not understood (pages, `/metrics` and the health routes take no notice of one), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
+//! or 431. Every answer says `nosniff`, and all but stylesheet and script `no-store`. Readiness and health speak about the watchdog, never about a session:
 //! else an orchestrator would restart the sidecar for a fault of its neighbour.
 //!
 //! Reading is open to whoever reaches the port: a snapshot holds no secret. Ordering is not. With a token every order must carry
@@ -124,8 +137,8 @@ pub const STREAMS_MAX: usize = 40;
 pub const ROUND_EVERY: Duration = Duration::from_secs(1);
 /// How often a stream without news says that it still is there.
 pub const STREAM_BEAT: Duration = Duration::from_secs(15);
-/// How long a stream lasts, a little shorter than its connection would; then its page opens another.
-pub const STREAM_AGE_MAX: Duration = Duration::from_secs(110);
+/// After so many beats a stream ends, a little before its connection would; its page opens another.
+pub const STREAM_BEATS_MAX: u32 = 7;
 /// Most rounds of news that wait for one slow reader; then its stream ends.
 const STREAM_QUEUE_MAX: usize = 16;
 /// Most notes of what came of orders that wait to be shown.

@@ -9,12 +9,11 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::snapshot::Snapshot;
@@ -23,14 +22,14 @@ use crate::engine::target::TargetId;
 use super::page::{self, Parts};
 use super::reply::{Answer, events, too_many_streams};
 use super::sign_in::random;
-use super::{Desk, ROUND_EVERY, STREAM_AGE_MAX, STREAM_BEAT, STREAM_QUEUE_MAX, STREAMS_MAX};
+use super::{Desk, ROUND_EVERY, STREAM_BEAT, STREAM_BEATS_MAX, STREAM_QUEUE_MAX, STREAMS_MAX};
 
 /// Most rows that one round sends; where more changed, a page is loaded anew at less cost.
 const ROUND_ROWS_MAX: usize = 200;
 /// Most bytes of past rounds that are kept for who comes back.
 const PAST_BYTES_MAX: usize = 1024 * 1024;
-/// How long after a page was loaded its stream is waited for.
-const AWAITED: Duration = Duration::from_secs(60);
+/// For how many beats after a page was loaded its stream is waited for.
+const AWAITED_BEATS: u32 = 4;
 
 /// Tells a page to load itself anew.
 const RESYNC: &str = "event: resync\ndata: -\n\n";
@@ -57,15 +56,15 @@ struct Seen {
     past: VecDeque<(u64, Bytes)>,
     fleet: Vec<Stream>,
     sessions: BTreeMap<TargetId, Vec<Stream>>,
-    /// Until when a page may still open its stream.
-    awaited: Option<Instant>,
-    beat: Instant,
+    /// For how many beats more a page may still open its stream.
+    awaited: u32,
 }
 
 #[derive(Debug)]
 struct Stream {
     events: mpsc::Sender<Bytes>,
-    since: Instant,
+    /// How many beats it saw.
+    beats: u32,
 }
 
 /// The body of an answer that goes on as things happen.
@@ -86,11 +85,13 @@ pub(super) enum View<'a> {
 /// Renders what changes until the server stops; then ends every stream.
 pub(super) async fn keep(desk: Arc<Desk>, stop: CancellationToken) {
     let mut snapshots = desk.state.snapshot.clone();
+    let mut beats = interval(STREAM_BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => break,
             changed = snapshots.changed() => if changed.is_err() { break },
-            () = sleep(STREAM_BEAT) => {}
+            _ = beats.tick() => desk.live.beat(),
         }
         if desk.live.is_wanted() {
             let desk = Arc::clone(&desk);
@@ -132,8 +133,7 @@ impl Hub {
             past: VecDeque::new(),
             fleet: Vec::new(),
             sessions: BTreeMap::new(),
-            awaited: None,
-            beat: Instant::now(),
+            awaited: 0,
         };
         Self { seen: Mutex::new(seen), places: Arc::new(Semaphore::new(STREAMS_MAX)) }
     }
@@ -144,7 +144,7 @@ impl Hub {
     pub(super) fn begin(&self, desk: &Desk) -> (Arc<Snapshot>, String) {
         let mut seen = self.seen();
         let snapshot = desk.snapshot();
-        seen.awaited = Instant::now().checked_add(AWAITED);
+        seen.awaited = AWAITED_BEATS;
         if seen.base.is_none() {
             seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
         }
@@ -183,9 +183,7 @@ impl Hub {
 
     fn is_wanted(&self) -> bool {
         let mut seen = self.seen();
-        let now = Instant::now();
-        let is_awaited = seen.awaited.is_some_and(|until| now < until);
-        if is_awaited || !seen.fleet.is_empty() || !seen.sessions.is_empty() {
+        if 0 < seen.awaited || !seen.fleet.is_empty() || !seen.sessions.is_empty() {
             return true;
         }
         if seen.base.take().is_some() {
@@ -224,13 +222,21 @@ impl Hub {
             };
             send(streams, &text.into());
         }
-        if STREAM_BEAT <= seen.beat.elapsed() {
-            seen.beat = Instant::now();
-            seen.each(|streams| send(streams, &Bytes::from_static(BEAT)));
-        }
-        seen.each(|streams| streams.retain(|stream| stream.since.elapsed() < STREAM_AGE_MAX));
-        seen.sessions.retain(|_, streams| !streams.is_empty());
         seen.base = Some((new, fresh));
+    }
+
+    /// Says to every stream that it still is there, and ends those that are old: each comes back on another connection.
+    fn beat(&self) {
+        let mut seen = self.seen();
+        seen.awaited = seen.awaited.saturating_sub(1);
+        seen.each(|streams| {
+            send(streams, &Bytes::from_static(BEAT));
+            for stream in streams.iter_mut() {
+                stream.beats = stream.beats.saturating_add(1);
+            }
+            streams.retain(|stream| stream.beats < STREAM_BEATS_MAX);
+        });
+        seen.sessions.retain(|_, streams| !streams.is_empty());
     }
 
     fn close(&self) {
@@ -281,7 +287,7 @@ impl Stream {
         let (events, coming) = mpsc::channel(STREAM_QUEUE_MAX);
         // The queue is empty: it fits.
         drop(events.try_send(first));
-        (Self { events, since: Instant::now() }, coming)
+        (Self { events, beats: 0 }, coming)
     }
 }
 

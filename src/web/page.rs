@@ -47,11 +47,7 @@ pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) ->
         let ((snapshot, mark), now) = (desk.live.begin(desk), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let head = Head::of(&snapshot);
-        let frame = Frame {
-            title: head.title(),
-            stream: Some(Stream::new("view=fleet", &format!("&after={mark}"), now)),
-            guest,
-        };
+        let frame = Frame::new(head.title(), Some(Stream::new("view=fleet", &format!("&after={mark}"), now)), guest);
         let page = Fleet {
             frame,
             head,
@@ -75,11 +71,7 @@ pub(super) async fn session(desk: &Arc<Desk>, name: &str, query: &str, headers: 
         let (snapshot, now) = (desk.snapshot(), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let body = Session::of(&snapshot, &view, &targets, now);
-        let frame = Frame {
-            title: body.title(),
-            stream: Some(Stream::new(&format!("target={}", view.target), "", now)),
-            guest,
-        };
+        let frame = Frame::new(body.title(), Some(Stream::new(&format!("target={}", view.target), "", now)), guest);
         SessionPage { frame, body, note }.render()
     })
     .await

@@ -241,7 +241,7 @@ impl Denial {
         match self {
             Self::Reachable => "name a token with token_file in the section server, or let it listen on 127.0.0.1",
             Self::ForeignHost => "use 127.0.0.1, [::1] or localhost as host; a proxy must send such a Host too",
-            Self::ForeignPage => "use a command line client",
+            Self::ForeignPage => "order from the status page itself, or with a command line client",
             Self::NoToken => "send it as `Authorization: Bearer TOKEN`; on the command line with --token-file",
             Self::WrongToken => "use the one that token_file of the section server holds; it is read at each order",
             Self::NoFormToken => "look at what it says, and send it once more",

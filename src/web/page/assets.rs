@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use sha2::{Digest as _, Sha256};
@@ -31,7 +33,7 @@ const ASKED: HeaderValue = HeaderValue::from_static("no-cache");
 
 impl Asset {
     fn new(path: &str, text: &'static str, kind: &'static str) -> Self {
-        let digest: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(text));
         Self {
             text,
             kind: HeaderValue::from_static(kind),

@@ -11,6 +11,9 @@ pub(super) struct Frame {
     /// What its stream of events is about; none for a page that does not live.
     pub(super) stream: Option<Stream>,
     pub(super) guest: Guest,
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
+    pub(super) version: &'static str,
 }
 
 /// The stream of events that keeps a page live.
@@ -44,15 +47,8 @@ pub(super) enum Guest {
 }
 
 impl Frame {
-    pub(super) fn style(&self) -> &'static str {
-        assets::STYLE.url()
-    }
-
-    pub(super) fn script(&self) -> &'static str {
-        assets::SCRIPT.url()
-    }
-
-    pub(super) fn version(&self) -> &'static str {
-        env!("CARGO_PKG_VERSION")
+    pub(super) fn new(title: String, stream: Option<Stream>, guest: Guest) -> Self {
+        let (style, script) = (assets::STYLE.url(), assets::SCRIPT.url());
+        Self { title, stream, guest, style, script, version: env!("CARGO_PKG_VERSION") }
     }
 }

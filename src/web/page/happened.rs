@@ -60,6 +60,7 @@ impl<'a> Happened<'a> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl<'a> Past<'a> {
     /// Those of one session, newest first.
     pub(super) fn of_target(snapshot: &'a Snapshot, target: &str, now: Wall) -> Vec<Self> {
@@ -128,11 +129,11 @@ impl<'a> Tried<'a> {
         When::at(step.at, self.now)
     }
 
-    fn step_took(&self, step: &StepView) -> String {
+    fn step_took(step: &StepView) -> String {
         step.ended.map_or_else(|| String::from("under way"), |ended| words(ended.since(step.at)))
     }
 
-    fn act(&self, step: &StepView) -> &'static str {
+    fn act(step: &StepView) -> &'static str {
         match step.act {
             Act::Look => "look: ",
             Act::Check => "check: ",

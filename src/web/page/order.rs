@@ -193,7 +193,7 @@ fn page(
     let subject = Subject { snapshot: &snapshot, view, verb, now };
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
     let page = OrderPage {
-        frame: Frame { title: format!("{} (wa-watchdog)", subject.heading()), stream: None, guest },
+        frame: Frame::new(format!("{} (wa-watchdog)", subject.heading()), None, guest),
         path,
         back: back(name),
         verb,

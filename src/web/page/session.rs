@@ -61,6 +61,7 @@ struct Button {
     destroys: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl<'a> Session<'a> {
     pub(super) fn of(
         snapshot: &'a Snapshot,
@@ -159,11 +160,11 @@ impl<'a> Session<'a> {
         self.view.log.iter().rev()
     }
 
-    fn lasted(&self, run: &RunView) -> String {
+    fn lasted(run: &RunView) -> String {
         words(run.to.since(run.from))
     }
 
-    fn run_state(&self, run: &RunView) -> String {
+    fn run_state(run: &RunView) -> String {
         let state = run.state.as_str().replace('_', " ");
         let phase = match run.phase {
             Some(Phase::Opening) => ", opening",

@@ -113,7 +113,7 @@ fn page(desk: &Arc<Desk>, headers: &HeaderMap, typed: &Typed, denial: Option<Den
         }
     };
     let page = SignInPage {
-        frame: Frame { title: String::from("Sign in"), stream: None, guest: guest(desk, headers) },
+        frame: Frame::new(String::from("Sign in"), None, guest(desk, headers)),
         next: typed.next.clone(),
         who: typed.who.clone(),
         mark: desk.marks.of(SIGN_IN, None).unwrap_or_default(),
