@@ -15,7 +15,7 @@ const SECONDS = number("SECONDS", 60);
 const TURNS_EVERY = number("TURNS_EVERY", 1000);
 const TRIES = 20;
 // The usual times, but for polls: a large fleet at the pace that examples/load.rs measures.
-const POLICY = '[fleet]\nstorm_targets = 100000\n[policy]\npoll_every = "10s"\ntimeout = "5s"\n';
+const POLICY = '[fleet]\nstorm_targets = 1000\n[policy]\npoll_every = "10s"\ntimeout = "5s"\n';
 /** Clock ticks in a second, as proc(5) counts them on Linux. */
 const TICKS = 100;
 
