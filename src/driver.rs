@@ -399,7 +399,11 @@ impl Turn {
                 Output::Poll(target, ask) => self.sources.ask(&target, ask),
                 Output::Record(seq, entry) => self.record(seq, entry),
                 Output::Run(order) => self.remedies.run(order),
-                Output::Answer(id, answer) => self.orders.answer(id, answer),
+                Output::Answer(id, answer) => {
+                    // Whoever ordered looks next at what came of it.
+                    self.publish_now();
+                    self.orders.answer(id, answer);
+                }
                 Output::Announce(event) => {
                     let now = (self.clock)();
                     journal::write(now.wall, &event, &self.ledger_fault);
@@ -480,19 +484,23 @@ impl Turn {
     }
 
     fn publish(&mut self) {
-        let now = (self.clock)();
-        let age = now.since(self.published);
+        let age = (self.clock)().since(self.published);
         if (self.is_stale && PUBLISH_EVERY <= age) || PUBLISH_ANYWAY <= age {
-            let found = self.discovered.dropped();
-            self.dropped.send_replace(dropped(&self.sources, &self.recorder).into_iter().chain(found).collect());
-            self.shown.send_replace(self.discovered.shown());
-            self.notified.send_replace(notified(&self.notify));
-            let snapshot = self.watchdog.snapshot(now);
-            self.manager.show(&snapshot.fleet);
-            self.snapshots.send_replace(Arc::new(snapshot));
-            self.is_stale = false;
-            self.published = now;
+            self.publish_now();
         }
+    }
+
+    fn publish_now(&mut self) {
+        let now = (self.clock)();
+        let found = self.discovered.dropped();
+        self.dropped.send_replace(dropped(&self.sources, &self.recorder).into_iter().chain(found).collect());
+        self.shown.send_replace(self.discovered.shown());
+        self.notified.send_replace(notified(&self.notify));
+        let snapshot = self.watchdog.snapshot(now);
+        self.manager.show(&snapshot.fleet);
+        self.snapshots.send_replace(Arc::new(snapshot));
+        self.is_stale = false;
+        self.published = now;
     }
 
     /// How long nothing needs to be done, unless something happens.

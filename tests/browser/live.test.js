@@ -1,0 +1,87 @@
+// An open page stays true by itself: rows change where they are, and a stream that breaks comes back.
+
+import { strict as assert } from "node:assert";
+
+import { eventually } from "./eventually.js";
+import { CONNECTING, DOWN, WELL } from "./gateway.js";
+import { pageTest, setStage } from "./stage.js";
+
+const stage = setStage({ targets: ["apple", "berry", "cherry"].map((name) => ({ name })) });
+
+/** Opens the first page, waits until it is live, and marks it: a page that was loaded anew has lost the mark. */
+async function openLive(page, url) {
+  await page.goto(url);
+  await page.locator('#live[data-live="on"]').waitFor();
+  await page.evaluate(() => { window.mark = "still the same page"; });
+}
+
+const isSame = (page) => page.evaluate(() => window.mark === "still the same page");
+const names = (page) => page.locator("#rows tr").evaluateAll((rows) => rows.map((row) => row.dataset.target));
+
+pageTest(stage, "a session turns bad and well again in its row, without a reload", {}, async ({ page, watchdog, gateway }) => {
+  await watchdog.believes("cherry", "healthy");
+  await openLive(page, watchdog.url);
+  await page.evaluate(() => {
+    window.announced = [];
+    const said = document.getElementById("said");
+    new MutationObserver(() => { if (said.textContent) window.announced.push(said.textContent); })
+      .observe(said, { childList: true, characterData: true, subtree: true });
+  });
+  gateway.set("cherry", DOWN);
+  await page.locator('tr[data-target="cherry"][data-verdict="failing"]').waitFor();
+  await eventually("it comes first", async () => (await names(page))[0] === "cherry");
+  assert.deepEqual(await names(page), ["cherry", "apple", "berry"]);
+  await eventually("the heading counts it", async () => (await page.locator("h1").innerText()) === "1 of 3 sessions failing");
+  assert.match(await page.title(), /1/);
+  assert.match(await page.locator("#happened").innerText(), /cherry unreachable/);
+  gateway.set("cherry", WELL);
+  await page.locator('tr[data-target="cherry"][data-verdict="healthy"]').waitFor();
+  await eventually("it goes back", async () => (await names(page)).join() === "apple,berry,cherry");
+  // Read out once each, and nothing of what else changed.
+  const announced = await page.evaluate(() => window.announced);
+  assert.deepEqual(announced, ["cherry is failing", "cherry is not failing any more"]);
+  assert.equal(await page.locator("#said").getAttribute("aria-live"), "polite");
+  assert.ok(await isSame(page), "the page was loaded anew");
+});
+
+pageTest(stage, "the page of a session is live too, and keeps what is open and where the keyboard is", {}, async ({ page, watchdog, gateway }) => {
+  gateway.set("berry", DOWN);
+  await watchdog.believes("berry", "failing");
+  await openLive(page, `${watchdog.url}/targets/berry`);
+  const samples = page.locator("#incidents-h + ul details, section[aria-labelledby=incidents-h] details").first();
+  await samples.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  assert.ok(await samples.evaluate((details) => details.open));
+  gateway.set("berry", WELL);
+  await page.locator('#session[data-verdict="healthy"]').waitFor();
+  assert.ok(await samples.evaluate((details) => details.open), "it was closed");
+  assert.ok(await samples.locator("summary").evaluate((summary) => summary === document.activeElement), "the keyboard is elsewhere");
+  assert.ok(await isSame(page), "the page was loaded anew");
+});
+
+pageTest(stage, "what is typed into the filter stays while rows change", {}, async ({ page, watchdog, gateway }) => {
+  gateway.set("apple", WELL);
+  await watchdog.believes("apple", "healthy");
+  await openLive(page, watchdog.url);
+  await page.getByLabel("Name contains").fill("apple");
+  gateway.set("apple", CONNECTING);
+  await page.locator('tr[data-target="apple"][data-verdict="failing"]').waitFor();
+  gateway.set("apple", WELL);
+  assert.equal(await page.getByLabel("Name contains").inputValue(), "apple");
+  assert.equal(await page.locator("#rows tr:visible").count(), 1);
+  assert.ok(await page.getByLabel("Name contains").evaluate((field) => field === document.activeElement));
+});
+
+pageTest(stage, "a watchdog that begins anew is found again, and what was missed is seen", { expected: ["ERR_", "Failed to load"] }, async ({ page, watchdog, gateway }) => {
+  await watchdog.believes("apple", "healthy");
+  await openLive(page, watchdog.url);
+  await watchdog.end();
+  await page.locator('#live[data-live="off"]').waitFor();
+  assert.match(await page.locator("#live").innerText(), /reconnecting/);
+  gateway.set("apple", DOWN);
+  await watchdog.again();
+  await page.locator('#live[data-live="on"]').waitFor({ timeout: 20_000 });
+  await page.locator('tr[data-target="apple"][data-verdict="failing"]').waitFor();
+  assert.ok(await isSame(page), "the page was loaded anew");
+  gateway.set("apple", WELL);
+});
