@@ -4,11 +4,13 @@
 
 mod api;
 mod check;
+mod completions;
 mod demo;
 mod dialects;
 mod doctor;
 mod health;
 mod history;
+mod man;
 mod operate;
 mod print;
 mod probe;
@@ -18,6 +20,8 @@ mod replay;
 mod reset_all_users;
 mod run;
 mod site;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod when;
 mod wipe;
@@ -79,7 +83,7 @@ const EXAMPLES: &str = "Examples:
   wa-watchdog run --wasender 16548 --token-file token          watch one WasenderAPI session
   wa-watchdog check --config watchdog.toml --live              check a configuration and ask every gateway once
   wa-watchdog doctor shop                                      look at all that can be wrong around one session
-  wa-watchdog record export --since 2h --output incident.jsonl what the daemon saw, without its secrets
+  wa-watchdog record export --since 2h > incident.jsonl        what the daemon saw, without its secrets
   wa-watchdog replay incident.jsonl                            judge a recording as the daemon would have
   wa-watchdog explain shop                                     what is believed, why, what was done, and what waits for you
   wa-watchdog pause --all --reason deploy --for 30min          let it watch and do nothing for a while
@@ -110,8 +114,12 @@ enum Command {
     Demo(demo::Args),
     Healthcheck(health::Args),
     Wipe(wipe::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
+/// What this program is called.
+const PROGRAM: &str = "wa-watchdog";
 /// What is logged when nobody says.
 const LOG_DEFAULT: &str = "info";
 
@@ -163,8 +171,10 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::run(&args, &env),
         Command::Dialects(args) => dialects::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Healthcheck(args) => health::run(&args),
+        Command::Healthcheck(args) => health::run(&args, &env),
         Command::Wipe(args) => wipe::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     done.unwrap_or_else(|error| report(&error)).into()
 }

@@ -22,7 +22,9 @@ use crate::engine::ladder::Remedy;
 use crate::engine::pattern::Pattern;
 
 mod account;
+mod backend;
 mod cast;
+mod memory;
 mod reply;
 mod script;
 mod server;
@@ -56,7 +58,7 @@ pub struct Target {
     pub url: String,
     /// The session's number, where the gateway holds several.
     pub session: Option<&'static str>,
-    /// The token that it wants.
+    /// The token that it is asked with.
     pub token: Option<SecretString>,
     /// The page on which a person would scan its QR code.
     pub qr_page: Option<String>,
@@ -64,6 +66,10 @@ pub struct Target {
     pub plays: &'static str,
     /// What the watchdog should say of it; none where it should say nothing.
     pub expects: Option<Pattern>,
+    /// Whether it tells how much memory it uses, as a Prometheus would.
+    pub tells_memory: bool,
+    /// Whether it is not configured by hand but found.
+    pub is_found: bool,
     /// The remedies for which it takes a call, as `POST /demo/REMEDY`; the last one mends it. Without any it is only observed.
     pub hooks: Vec<Remedy>,
 }
@@ -98,7 +104,7 @@ impl Gateways {
         let mut targets = Vec::with_capacity(cast::CAST.len());
         for role in cast::CAST {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            targets.push(role.target(listener.local_addr()?));
+            targets.push(role.target(listener.local_addr()?, started.wall));
             let actor = Arc::new(server::Actor::new(role, playtime.clone()));
             tracker.spawn(server::serve(listener, actor, tracker.clone(), stop.clone()));
         }

@@ -13,6 +13,7 @@ mod keepsake;
 mod orders;
 mod reload;
 mod signals;
+pub mod systemd;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ use expiry::Expiries;
 use orders::Orders;
 use reload::Reloads;
 use signals::{Signals, Wish};
+use systemd::Manager;
 
 /// Most samples that the engine takes in before it looks at its deadline again.
 const BATCH_MAX: usize = 256;
@@ -71,6 +73,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Who else wants to hear what the engine announces.
     pub audience: Option<Audience>,
+    /// Who started the watchdog and wants to hear that it lives.
+    pub manager: Manager,
 }
 
 /// Reads the settings anew.
@@ -105,7 +109,7 @@ impl std::fmt::Debug for Parts {
 
 /// Runs until it is told to stop, by a signal or by the token.
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverError> {
-    let Parts { settings, load, ledger: (store, mut answers), listener, clock, audience } = parts;
+    let Parts { settings, load, ledger: (store, mut answers), listener, clock, audience, manager } = parts;
     // The engine's time: both clocks go on together, so that a replay, which has only one, sees the same spans.
     let (clock, steady) = (Arc::clone(&clock), clock::steady(clock));
     let mut signals = Signals::listen().map_err(DriverError::Signals)?;
@@ -168,6 +172,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
         inflow: inflow.clone(),
         clock: steady,
         audience,
+        manager,
         ledger_fault: String::new(),
         is_stale: true,
         published: now,
@@ -190,7 +195,6 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     let paths_seen = look_beside(&turn, http, expiries, (&tracker, &stop));
     ready.open();
-    tracing::info!(targets = turn.targets.borrow().len(), "watching");
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
     turn.run(&mut signals, queues, &mut answers, &stop).await;
     stop.cancel();
@@ -277,6 +281,7 @@ struct Turn {
     inflow: web::Inflow,
     clock: Clock,
     audience: Option<Audience>,
+    manager: Manager,
     /// Why the ledger last could not be written.
     ledger_fault: String,
     /// Something happened since the last snapshot was published.
@@ -296,7 +301,21 @@ struct Turn {
 }
 
 impl Turn {
+    /// Turns until it is told to stop.
     async fn run(
+        &mut self,
+        signals: &mut Signals,
+        queues: Queues,
+        answers: &mut mpsc::Receiver<Answer>,
+        stop: &CancellationToken,
+    ) {
+        tracing::info!(targets = self.targets.borrow().len(), "watching");
+        self.manager.ready();
+        self.turn(signals, queues, answers, stop).await;
+        self.manager.stopping();
+    }
+
+    async fn turn(
         &mut self,
         signals: &mut Signals,
         queues: Queues,
@@ -310,6 +329,7 @@ impl Turn {
             self.meet_deadline();
             self.carry_out();
             self.publish();
+            self.manager.turned((self.clock)());
             let idle = self.idle();
             tokio::select! {
                 biased;
@@ -414,6 +434,14 @@ impl Turn {
     }
 
     fn reload(&mut self) -> Result<web::ReloadDone, Vec<String>> {
+        self.manager.reloading();
+        let done = self.read_anew();
+        // Also after a bad file: the old configuration goes on.
+        self.manager.ready();
+        done
+    }
+
+    fn read_anew(&mut self) -> Result<web::ReloadDone, Vec<String>> {
         let now = (self.clock)();
         let (settings, needs_restart) = self.reloads.load(now.wall)?;
         self.token.send_replace(settings.server.token.clone());
@@ -468,7 +496,9 @@ impl Turn {
         self.dropped.send_replace(dropped(&self.sources, &self.recorder).into_iter().chain(found).collect());
         self.shown.send_replace(self.discovered.shown());
         self.notified.send_replace(notified(&self.notify));
-        self.snapshots.send_replace(Arc::new(self.watchdog.snapshot(now)));
+        let snapshot = self.watchdog.snapshot(now);
+        self.manager.show(&snapshot.fleet);
+        self.snapshots.send_replace(Arc::new(snapshot));
         self.is_stale = false;
         self.published = now;
     }
@@ -479,7 +509,8 @@ impl Turn {
         let pause = if self.is_stale { PUBLISH_EVERY } else { PUBLISH_ANYWAY };
         let publish = self.published.after(pause).uptime.saturating_sub(now.uptime);
         let deadline = self.watchdog.next_deadline().map_or(publish, |due| due.uptime.saturating_sub(now.uptime));
-        deadline.min(publish)
+        let sign_of_life = self.manager.due(now).unwrap_or(publish);
+        deadline.min(publish).min(sign_of_life)
     }
 }
 

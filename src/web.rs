@@ -25,6 +25,7 @@
 //! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
 //! | `/api/v1/targets/NAME/restore` | POST | brings back what the reset under the number `"attempt"` took away |
 //! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
+//! | `/api/v1/targets/NAME/restore` | POST | brings back the session that the reset under the number `"attempt"` moved aside |
 //! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
 //! | `/hooks/wasender/NAME` | POST | a webhook of `WasenderAPI` (`session.status`, `qrcode.updated`); `X-Webhook-Signature` is the secret |
 //! | `/hooks/waha/NAME` | POST | one of WAHA (`session.status`); `X-Webhook-Hmac` signs the body |

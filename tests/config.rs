@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use wa_watchdog::config::{self, Problem, Secret, Settings};
-use wa_watchdog::demo;
+use wa_watchdog::config::{self, Problem, Secret};
 use wa_watchdog::engine::policy::{FleetLimits, Limits, Mode, TOGETHER};
+
+use reader::{settings, with};
 
 #[path = "config/calls.rs"]
 mod calls;
@@ -40,6 +41,8 @@ mod modes;
 mod notify;
 #[path = "config/platforms.rs"]
 mod platforms;
+#[path = "support/reader.rs"]
+mod reader;
 #[path = "config/sqlite.rs"]
 mod sqlite;
 #[path = "config/wasender.rs"]
@@ -449,7 +452,7 @@ fn a_file_that_cannot_be_read_is_one_problem() {
 #[test]
 fn the_commented_file_holds_the_defaults() {
     let settings = config::load(&root().join("config/watchdog.toml"), &BTreeMap::new()).expect("it is well");
-    let least = self::settings(SHOP).expect("it is well");
+    let least = reader::settings(SHOP).expect("it is well");
     assert_eq!(settings.server, least.server);
     assert_eq!(settings.store, least.store);
     assert_eq!(*settings.policy.targets["shop"].limits, Limits::default());
@@ -477,28 +480,7 @@ fn every_example_is_well() {
         assert_eq!(warned.collect::<Vec<_>>(), expected, "{}", file.display());
         targets += settings.targets.len();
     }
-    assert_eq!(targets, 1 + 1 + 2 + 5);
-}
-
-#[test]
-fn the_configuration_of_the_demo_is_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = demo::Target {
-        name: "wasender",
-        dialect: "wasender",
-        url: "http://127.0.0.1:1".to_owned(),
-        session: Some("16548"),
-        token: Some("t".into()),
-        qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
-        plays: "",
-        expects: None,
-        hooks: Vec::new(),
-    };
-    let place = demo::Place::new(folder.path(), std::slice::from_ref(&target)).unwrap();
-    let text = demo::settings(&[target], "127.0.0.1:9877".parse().unwrap(), &place);
-    let settings = settings(&text).unwrap_or_else(|problems| panic!("{}", in_words(&problems)));
-    assert_eq!(settings.warnings, []);
-    assert_eq!(settings.targets["wasender"].timeout, Duration::from_millis(800));
+    assert_eq!(targets, 1 + 1 + 1 + 2 + 5);
 }
 
 #[test]
@@ -553,10 +535,6 @@ proptest! {
     }
 }
 
-fn settings(text: &str) -> Result<Settings, Vec<Problem>> {
-    config::parse(text, "watchdog.toml", Path::new(""), &BTreeMap::new())
-}
-
 fn problems(text: &str) -> Vec<Problem> {
     settings(text).expect_err(text)
 }
@@ -572,13 +550,6 @@ fn in_words(problems: &[Problem]) -> String {
 /// Tells whether every problem is one line and a hint, whatever text is in it.
 fn are_short(problems: &[Problem]) -> bool {
     problems.iter().all(|problem| problem.to_string().lines().count() <= 2)
-}
-
-/// Writes the least configuration, with one key set.
-fn with(key: &str, value: &str) -> String {
-    let least = [("target.shop.dialect", "\"whatsapp-service\""), ("target.shop.url", "\"http://localhost:3001\"")];
-    let others = least.iter().filter(|(other, _)| *other != key).map(|(key, value)| format!("{key} = {value}\n"));
-    others.chain([format!("{key} = {value}\n")]).collect()
 }
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
 //! The scripted gateways over real HTTP, at the seconds of their scripts that matter. A held clock stands in for time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall stop")]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::num::NonZeroU32;
@@ -12,12 +13,13 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wa_watchdog::demo::{Gateways, Target};
+use wa_watchdog::config;
+use wa_watchdog::demo::{Gateways, Place, Target, settings};
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::{Moment, Wall};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn every_failure_of_the_demo_has_its_gateway_and_two_are_well() {
+async fn every_failure_of_the_demo_has_its_gateway_and_three_are_well() {
     let stage = Stage::open(1).await;
     let cast: Vec<_> = stage.gateways.targets().iter().map(|target| (target.name, target.expects)).collect();
     let expected = [
@@ -28,10 +30,27 @@ async fn every_failure_of_the_demo_has_its_gateway_and_two_are_well() {
         ("stuck-qr", Some(Pattern::StuckQr)),
         ("down", Some(Pattern::Unreachable)),
         ("wasender", Some(Pattern::Repeated404)),
+        ("leak", Some(Pattern::MemoryPressure)),
+        ("bot", None),
         ("hung", Some(Pattern::NeverReady)),
         ("expired", Some(Pattern::SessionExpired)),
     ];
     assert_eq!(cast, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_configuration_that_watches_them_is_well() {
+    let stage = Stage::open(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let targets = stage.gateways.targets();
+    let place = Place::new(folder.path(), targets).unwrap();
+    let text = settings(targets, "127.0.0.1:9877".parse().unwrap(), &place);
+    let settings = config::parse(&text, "demo.toml", folder.path(), &BTreeMap::new()).unwrap();
+    // It acts, and the reset that it shows has no restart before it: both are meant.
+    let warned: Vec<&str> = settings.warnings.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(warned, ["target.hung.mode", "target.expired"]);
+    assert_eq!(settings.targets["wasender"].timeout, Duration::from_millis(800));
+    assert_eq!((settings.targets.len(), settings.discoveries.len()), (10, 1), "one of them is found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -180,6 +199,39 @@ async fn a_wasender_session_is_there_and_then_deleted() {
     let list = stage.get("wasender", "/whatsapp-sessions", Some(&token));
     assert_eq!(list.seen(), (200, r#"{"success":true,"data":[]}"#.to_owned()));
     assert_eq!(stage.get("wasender", "/status", Some(SESSION_KEY)).status, 401, "the key dies with its session");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn memory_fills_up_and_stays_below_the_limit() {
+    let stage = Stage::open(1).await;
+    let mib = |name: &str, second: u64, query: &str| {
+        let path = format!("/api/v1/query?query={query}&lookback_delta=2m");
+        let answer: Value = serde_json::from_str(&stage.at(second).get_ok(name, &path)).unwrap();
+        assert_eq!((&answer["status"], &answer["data"]["resultType"]), (&"success".into(), &"scalar".into()));
+        answer["data"]["result"][1].as_str().unwrap().parse::<u64>().unwrap() >> 20
+    };
+    assert_eq!([0, 5, 10, 3600].map(|second| mib("leak", second, "used_bytes")), [300, 400, 500, 500]);
+    assert_eq!(mib("leak", 0, "limit_bytes"), 512);
+    assert!(mib("healthy", 3600, "used_bytes") * 2 < mib("healthy", 3600, "limit_bytes"));
+    assert_eq!(stage.get("leak", "/api/v1/query?query=up", None).status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bot_backend_wants_a_token_and_is_well() {
+    let stage = Stage::open(1).await;
+    let status = |token| stage.get("bot", "/api/whatsapp/user/status", token).seen();
+    assert_eq!(status(None).0, 401);
+    let answer = r#"{"data":{"status":"ready","sessionId":"16548","qrAvailable":false}}"#.to_owned();
+    assert_eq!(status(Some("any")), (200, answer));
+    assert_eq!(stage.get("bot", "/status", Some("any")).seen(), (404, "404 page not found".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_gateway_takes_notifications() {
+    let stage = Stage::open(1).await;
+    for target in stage.gateways.targets() {
+        assert_eq!(stage.call(target.name, "notice", ""), 200, "{}", target.name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -15,6 +15,7 @@ use super::site::{Misuse, list};
 use super::{Outcome, block_on, print};
 use crate::config;
 use crate::demo::{Gateways, Narrator, Place, intro, settings};
+use crate::driver::systemd::Manager;
 use crate::driver::{self, Parts, clock};
 use crate::store::{QUEUE_MAX, Store};
 
@@ -68,8 +69,15 @@ async fn play(args: Args) -> anyhow::Result<Outcome> {
         drop(told.map(|line| print::line(&line)));
     });
     let ledger = Store::open(&settings.store.path, settings.store.keep, QUEUE_MAX)?;
-    let parts =
-        Parts { settings, load: Box::new(load), ledger, listener, clock: Arc::clone(&clock), audience: Some(audience) };
+    let parts = Parts {
+        settings,
+        load: Box::new(load),
+        ledger,
+        listener,
+        clock: Arc::clone(&clock),
+        audience: Some(audience),
+        manager: Manager::default(),
+    };
     if let Some(lasts) = args.lasts {
         let stop = stop.clone();
         tracker.spawn(async move {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::site::Site;
 use super::{Outcome, block_on};
+use crate::driver::systemd::Manager;
 use crate::driver::{self, Parts, clock};
 use crate::store::{QUEUE_MAX, Store};
 
@@ -44,8 +45,9 @@ pub(super) fn run(args: Args, env: BTreeMap<String, String>) -> anyhow::Result<O
         let ledger = Store::open(&path, settings.store.keep, QUEUE_MAX)
             .with_context(|| format!("cannot open the ledger {} ([store] path)", path.display()))?;
         tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
+        let manager = Manager::of(&env);
         let load = Box::new(move || args.site.load(&env));
-        let parts = Parts { settings, load, ledger, listener, clock: clock::machine(), audience: None };
+        let parts = Parts { settings, load, ledger, listener, clock: clock::machine(), audience: None, manager };
         driver::run(parts, CancellationToken::new()).await?;
         Ok(Outcome::Well)
     })

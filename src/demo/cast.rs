@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use secrecy::SecretString;
 
+use super::memory::Memory;
 use super::script::{Script, from};
 use super::service::Session;
-use super::{Target, account, service};
+use super::{Target, account, backend, service};
+use crate::engine::Wall;
 use crate::engine::ladder::Remedy;
 use crate::engine::pattern::Pattern;
 
@@ -21,6 +23,8 @@ pub(super) struct Role {
     pub(super) expects: Option<Pattern>,
     /// Its script, in its gateway's form.
     pub(super) part: Part,
+    /// What memory it uses, where it tells.
+    pub(super) memory: Option<Memory>,
     /// What its hooks do: from their call on it plays another script.
     pub(super) mends: &'static [Mend],
 }
@@ -41,6 +45,8 @@ pub(super) enum Part {
     Service(Script<service::Act>),
     /// A Wasender account.
     Account(Script<account::Act>),
+    /// A bot backend before Wasender, whose session is well.
+    Backend,
 }
 
 /// Every role. The seconds are chosen so that each failure is named well within [`super::NAMED_WITHIN`].
@@ -50,6 +56,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "is well: stays connected, and messages pass",
         expects: None,
         part: Part::Service(Script::always(shows(BUSY))),
+        memory: Some(Memory { limit: 768, first: 340, each_sec: 1, most: 380 }),
         mends: &[],
     },
     Role {
@@ -60,6 +67,7 @@ pub(super) static CAST: &[Role] = &[
             shows(OPEN),
             &[from(10, service::Act::DownBehindProxy), from(13, shows(STARTING)), from(16, shows(OPEN))],
         )),
+        memory: None,
         mends: &[],
     },
     Role {
@@ -67,6 +75,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "loops: connects, and falls again after a few seconds",
         expects: Some(Pattern::StateLoop),
         part: Part::Service(Script::again(shows(LINKED), &[from(3, shows(OPENING)), from(5, shows(PAIRING))], 7)),
+        memory: None,
         mends: &[],
     },
     Role {
@@ -74,6 +83,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "is connected, then another client takes its session",
         expects: Some(Pattern::Conflict),
         part: Part::Service(Script::once(shows(LINKED), &[from(8, shows(TAKEN))])),
+        memory: None,
         mends: &[],
     },
     Role {
@@ -81,6 +91,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "shows one QR code after the other, and nobody scans",
         expects: Some(Pattern::StuckQr),
         part: Part::Service(Script::always(shows(WAITING))),
+        memory: None,
         mends: &[],
     },
     Role {
@@ -88,6 +99,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "takes every question and never answers",
         expects: Some(Pattern::Unreachable),
         part: Part::Service(Script::always(service::Act::Hangs)),
+        memory: None,
         mends: &[],
     },
     Role {
@@ -95,6 +107,23 @@ pub(super) static CAST: &[Role] = &[
         plays: "is a Wasender account: connected, then somebody deletes the session",
         expects: Some(Pattern::Repeated404),
         part: Part::Account(Script::once(account::Act::Holds("connected"), &[from(12, account::Act::Deleted)])),
+        memory: None,
+        mends: &[],
+    },
+    Role {
+        name: "leak",
+        plays: "stays connected while its memory fills up to the limit",
+        expects: Some(Pattern::MemoryPressure),
+        part: Part::Service(Script::always(shows(OPEN))),
+        memory: Some(Memory { limit: 512, first: 300, each_sec: 20, most: 500 }),
+        mends: &[],
+    },
+    Role {
+        name: "bot",
+        plays: "is a bot backend that a discovery finds: is well, its token ends in a month",
+        expects: None,
+        part: Part::Backend,
+        memory: None,
         mends: &[],
     },
     Role {
@@ -102,6 +131,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "hangs while it starts, and a restart mends it",
         expects: Some(Pattern::NeverReady),
         part: Part::Service(Script::once(shows(OPEN), &[from(5, shows(STARTING))])),
+        memory: None,
         mends: &[Mend {
             remedy: Remedy::Restart,
             script: Script::once(service::Act::DownBehindProxy, &[from(2, shows(STARTING)), from(4, shows(OPEN))]),
@@ -112,6 +142,7 @@ pub(super) static CAST: &[Role] = &[
         plays: "is unlinked from the phone; a reset and a scan mend it (the script scans)",
         expects: Some(Pattern::SessionExpired),
         part: Part::Service(Script::once(shows(OPEN), &[from(6, shows(UNLINKED))])),
+        memory: None,
         mends: &[Mend {
             remedy: Remedy::Reset,
             script: Script::once(shows(STARTING), &[from(2, shows(WAITING)), from(14, shows(OPEN))]),
@@ -136,30 +167,32 @@ const fn shows(session: Session) -> service::Act {
 
 impl Role {
     /// Describes the role once it has an address.
-    pub(super) fn target(&self, address: SocketAddr) -> Target {
+    pub(super) fn target(&self, address: SocketAddr, now: Wall) -> Target {
+        let base = Target {
+            name: self.name,
+            dialect: "whatsapp-service",
+            url: format!("http://{address}"),
+            session: None,
+            token: None,
+            qr_page: None,
+            plays: self.plays,
+            expects: self.expects,
+            tells_memory: self.memory.is_some(),
+            is_found: false,
+            hooks: self.mends.iter().map(|mend| mend.remedy).collect(),
+        };
         match self.part {
-            Part::Service(_) => Target {
-                name: self.name,
-                dialect: "whatsapp-service",
-                url: format!("http://{address}"),
-                session: None,
-                token: None,
-                qr_page: Some(format!("http://{address}/qr-display")),
-                plays: self.plays,
-                expects: self.expects,
-                hooks: self.mends.iter().map(|mend| mend.remedy).collect(),
-            },
+            Part::Service(_) => Target { qr_page: Some(format!("http://{address}/qr-display")), ..base },
             Part::Account(_) => Target {
-                name: self.name,
                 dialect: "wasender",
                 url: format!("http://{address}/api"),
                 session: Some(account::SESSION),
                 token: Some(SecretString::from(account::ACCOUNT_TOKEN)),
-                qr_page: None,
-                plays: self.plays,
-                expects: self.expects,
-                hooks: self.mends.iter().map(|mend| mend.remedy).collect(),
+                ..base
             },
+            Part::Backend => {
+                Target { dialect: "wasender-backend", token: Some(backend::token(now)), is_found: true, ..base }
+            }
         }
     }
 }
@@ -175,6 +208,7 @@ mod tests {
             let in_order = match &role.part {
                 Part::Service(script) => script.is_in_order(),
                 Part::Account(script) => script.is_in_order(),
+                Part::Backend => true,
             };
             assert!(in_order, "{}", role.name);
             assert!(role.mends.iter().all(|mend| mend.script.is_in_order()), "{}", role.name);
@@ -195,6 +229,7 @@ mod tests {
         let begins = |role: &Role| match &role.part {
             Part::Service(script) => script.then.first().map_or(0, |scene| scene.from_secs),
             Part::Account(script) => script.then.first().map_or(0, |scene| scene.from_secs),
+            Part::Backend => 0,
         };
         let late = CAST.iter().filter(|role| role.expects.is_some() && 12 < begins(role));
         assert_eq!(late.map(|role| role.name).collect::<Vec<_>>(), Vec::<&str>::new());

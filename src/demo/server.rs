@@ -17,10 +17,13 @@ use tokio_util::task::TaskTracker;
 
 use super::cast::{Mend, Part, Role};
 use super::reply::{JSON, Reply};
-use super::{Playtime, Tick, account, service};
+use super::{Playtime, Tick, account, backend, memory, service};
 
 /// Pause after a failed accept: out of file descriptors, the next one would fail at once too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where every role takes notifications.
+pub(super) const NOTICE: &str = "/demo/notice";
 
 /// A role being played, and which of its hooks was called.
 pub(super) struct Actor {
@@ -48,6 +51,12 @@ impl Actor {
     fn answer(&self, request: &Request<Incoming>) -> Reply {
         let (tick, method, path) = (self.playtime.tick(), request.method(), request.uri().path());
         let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+        if let (Some(memory), memory::PATH) = (&self.role.memory, path) {
+            return memory::answer(memory, tick, request.uri().query().unwrap_or_default());
+        }
+        if method == Method::POST && path == NOTICE {
+            return Reply::json(StatusCode::OK, JSON, &serde_json::json!({ "success": true }));
+        }
         let mut mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mend) = self.called(method, path) {
             let Some(id) = header(HeaderName::from_static("webhook-id")) else {
@@ -65,6 +74,7 @@ impl Actor {
             }
             (Part::Service(script), None) => service::answer(script, tick, method, path),
             (Part::Account(script), None) => account::answer(script, tick, method, path, header(AUTHORIZATION)),
+            (Part::Backend, None) => backend::answer(method, path, header(AUTHORIZATION)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret as _;
 
-use super::Target;
+use super::{Target, memory, server};
 use crate::engine::ladder::Remedy;
 
 /// Where a demo keeps its ledger and its invented tokens: a directory of its own, removed when dropped.
@@ -26,6 +26,10 @@ impl Place {
     /// `parent` is the temporary directory of the system, as a rule.
     pub fn new(parent: &Path, targets: &[Target]) -> io::Result<Self> {
         let place = Self { dir: fresh_dir(parent)? };
+        let found: Vec<&Target> = targets.iter().filter(|target| target.is_found).collect();
+        if !found.is_empty() {
+            fs::write(place.found_file(), as_found(&found))?;
+        }
         for target in targets {
             if let Some(token) = &target.token {
                 // Not readable by others, though the token is invented: whoever copies this copies it right.
@@ -45,6 +49,11 @@ impl Place {
 
     fn ledger(&self) -> PathBuf {
         self.dir.join("ledger.db")
+    }
+
+    /// Where a discovery looks.
+    fn found_file(&self) -> PathBuf {
+        self.dir.join("found.json")
     }
 
     fn token_file(&self, target: &Target) -> PathBuf {
@@ -82,7 +91,23 @@ pub fn settings(targets: &[Target], listen: SocketAddr, place: &Place) -> String
     let store =
         format!("[store]\npath = {}\n\n[recorder]\nenabled = false\n", quoted(&place.ledger().to_string_lossy()));
     let sections = [server, store, POLICY.to_owned()].into_iter();
-    sections.chain(targets.iter().map(|target| section(target, place))).collect::<Vec<String>>().join("\n")
+    let sections = sections.chain(targets.iter().map(|target| section(target, place)));
+    sections.chain(targets.first().map(surroundings)).collect::<Vec<String>>().join("\n")
+}
+
+/// Writes what is beside the targets: a network path that is looked at, and somebody who is told. Both are the first gateway.
+fn surroundings(first: &Target) -> String {
+    let (path, notice) = (quoted(&first.url), quoted(&format!("{}{}", first.url, server::NOTICE)));
+    format!(
+        "[path.loopback]\nurl = {path}\nevery = \"5s\"\n\n\
+         [notify.listener]\nurl = {notice}\nevents = [\"incident.*\", \"scan.*\", \"remedy.*\"]\n"
+    )
+}
+
+/// Writes targets in the form of a file for service discovery.
+fn as_found(targets: &[&Target]) -> String {
+    let group = |target: &&Target| serde_json::json!({ "targets": [target.url], "labels": { "name": target.name, "dialect": target.dialect } });
+    targets.iter().map(group).collect::<serde_json::Value>().to_string()
 }
 
 /// Thresholds for a demo. Real ones are minutes, not seconds: with these a watchdog would cry wolf.
@@ -120,6 +145,9 @@ round = \"30s\"
 window = \"60s\"
 qr_within = \"20s\"
 
+[policy.memory_pressure]
+lasts_fast = \"8s\"
+
 [policy.never_ready]
 lasts = \"8s\"
 reconnects_for = \"8s\"
@@ -130,6 +158,14 @@ frozen_after = \"30s\"
 ";
 
 fn section(target: &Target, place: &Place) -> String {
+    if target.is_found {
+        let token = quoted(&place.token_file(target).to_string_lossy());
+        let (name, file) = (target.name, quoted(&place.found_file().to_string_lossy()));
+        return format!(
+            "[discover.{name}]\nevery = \"5s\"\nprefix = \"\"\n\n[discover.{name}.file]\npath = {file}\n\n\
+             [discover.{name}.target]\ntoken_file = {token}\n"
+        );
+    }
     let token_file = target.token.is_some().then(|| place.token_file(target).to_string_lossy().into_owned());
     let keys = [
         ("dialect", Some(target.dialect.to_owned())),
@@ -147,6 +183,11 @@ fn section(target: &Target, place: &Place) -> String {
     if !target.hooks.is_empty() {
         // On one host they would wait for each other.
         text.extend(["mode = \"act\"\ngroup = ", &quoted(target.name), "\n"]);
+    }
+    if target.tells_memory {
+        let (url, used, limit) = (quoted(&target.url), quoted(memory::USED), quoted(memory::LIMIT));
+        let keys = format!("url = {url}\nused = {used}\nlimit = {limit}\nevery = \"1s\"\n");
+        text.extend(["[target.", target.name, ".memory.prometheus]\n", &keys]);
     }
     for remedy in &target.hooks {
         let (section, url) =
@@ -191,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_discovery_finds_is_in_its_file_and_not_among_the_targets() {
+        let parent = tempfile::tempdir().unwrap();
+        let targets = [plain(), Target { is_found: true, ..with_token() }];
+        let place = Place::new(parent.path(), &targets).unwrap();
+        let table: toml::Table = settings(&targets, "127.0.0.1:9877".parse().unwrap(), &place).parse().unwrap();
+        assert!(table["target"].get("wasender").is_none());
+        let found = fs::read_to_string(table["discover"]["wasender"]["file"]["path"].as_str().unwrap()).unwrap();
+        let expected = r#"[{"labels":{"dialect":"wasender","name":"wasender"},"targets":["http://127.0.0.1:1"]}]"#;
+        assert_eq!(found, expected);
+        let token = table["discover"]["wasender"]["target"]["token_file"].as_str().unwrap();
+        assert_eq!(fs::read_to_string(token).unwrap(), "secret \"of\" demo");
+    }
+
+    #[test]
     fn a_token_is_in_its_file_alone() {
         let parent = tempfile::tempdir().unwrap();
         let targets = [with_token()];
@@ -228,6 +283,8 @@ mod tests {
             qr_page: Some("http://127.0.0.1:1/qr-display".to_owned()),
             plays: "",
             expects: None,
+            tells_memory: false,
+            is_found: false,
             hooks: Vec::new(),
         }
     }

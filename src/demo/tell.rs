@@ -460,6 +460,8 @@ mod tests {
             qr_page: None,
             plays,
             expects,
+            tells_memory: false,
+            is_found: false,
             hooks: Vec::new(),
         };
         [target("healthy", "is well", None), target("loop", "loops", Some(Pattern::StateLoop))]

@@ -21,6 +21,12 @@ pub fn machine() -> Clock {
     })
 }
 
+/// Reads the clock that systemd compares with, `CLOCK_MONOTONIC`.
+pub(super) fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// The two clocks may be this far apart before one of them counts as set: readings are not taken at the same instant, and cut to
 /// milliseconds.
 const SLACK: Duration = Duration::from_millis(20);

@@ -2,54 +2,8 @@
 
 use std::fs;
 
-use crate::{problems, root, with};
-
-/// Where keys stand, and the one that no section has.
-const SECTIONS: [&str; 43] = [
-    "",
-    "server",
-    "store",
-    "recorder",
-    "fleet",
-    "policy",
-    "policy.quiet_hours",
-    "policy.budget",
-    "policy.cooldown",
-    "policy.attempt",
-    "policy.hand_off",
-    "policy.silent_session.night",
-    "target.shop",
-    "target.shop.policy",
-    "target.shop.logs",
-    "target.shop.logs.docker",
-    "target.shop.logs.file",
-    "target.shop.memory.docker",
-    "target.shop.memory.cgroup",
-    "target.shop.memory.process",
-    "target.shop.memory.prometheus",
-    "target.shop.runtime.docker",
-    "target.shop.remedy",
-    "target.shop.remedy.restart.exec",
-    "target.shop.remedy.reconnect.http",
-    "target.shop.remedy.reconnect.wasender",
-    "target.shop.remedy.reset.wasender-backend",
-    "target.shop.remedy.reconnect.http.poll",
-    "target.shop.remedy.reset.docker",
-    "target.shop.remedy.reset.docker.keep",
-    "target.shop.remedy.reset.coolify",
-    "target.shop.remedy.reset.kubernetes",
-    "target.shop.remedy.reset.sqlite",
-    "notify.ops",
-    "path.whatsapp",
-    "target.shop.inbound",
-    "alertmanager",
-    "discover.account",
-    "discover.account.wasender",
-    "discover.account.waha",
-    "discover.account.evolution",
-    "discover.account.docker",
-    "discover.account.file",
-];
+use crate::reader::{SECTIONS, known_in};
+use crate::root;
 
 #[test]
 fn the_commented_file_names_every_key() {
@@ -75,19 +29,6 @@ fn the_commented_file_names_every_key() {
         known += 1;
     }
     assert!(140 < known, "{known} keys");
-}
-
-/// Returns the keys that a section has: an unknown one's hint lists them.
-fn known_in(section: &str) -> Vec<String> {
-    let text = match section.strip_suffix("[0]") {
-        None if section.is_empty() => with("zebra", "1"),
-        None => with(&format!("{section}.zebra"), "1"),
-        Some(list) => with(list, "[{ zebra = 1 }]"),
-    };
-    let problems = problems(&text);
-    let unknown = problems.iter().find(|problem| problem.what == "unknown key").expect("nobody knows a zebra");
-    let keys = unknown.hint.strip_prefix("known here: ").expect("no key is like a zebra");
-    keys.split(", ").map(str::to_owned).collect()
 }
 
 /// Tells whether a file names a key in a section, if only in a comment; a section is a key of the one above it.

@@ -73,7 +73,7 @@ pub(crate) fn well_fleet(size: u32) -> Snapshot {
     let open = incident(7, Pattern::StateLoop, 300, None);
     let (fails, well) = (shop(&open), well("atelier"));
     let named = |number: u32| {
-        let view = if number % 100 == 0 { &fails } else { &well };
+        let view = if number.is_multiple_of(100) { &fails } else { &well };
         TargetView { target: id(&format!("session-{number:04}")), ..view.clone() }
     };
     Snapshot { targets: (0..size).map(|number| Arc::new(named(number))).collect(), ..fleet(0) }

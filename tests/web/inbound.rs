@@ -87,7 +87,8 @@ fn settings(folder: &TempDir) -> Settings {
     config::parse(&text.concat(), "f", folder.path(), &BTreeMap::new()).expect("a sound configuration")
 }
 
-fn hmac(key: &str, body: &str) -> String {
+/// Signs a body as WAHA does.
+pub(crate) fn hmac(key: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha512>::new_from_slice(key.as_bytes()).expect("a key of any length");
     mac.update(body.as_bytes());
     mac.finalize().into_bytes().iter().fold(String::new(), |mut text, byte| {

@@ -16,6 +16,9 @@ mod limits;
 mod live;
 #[path = "../support/made_up.rs"]
 mod made_up;
+mod openapi;
+#[path = "../support/openapi.rs"]
+mod openapi_document;
 mod orders;
 mod pages;
 mod routes;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -21,6 +21,7 @@ use wa_watchdog::engine::target::TargetId;
 use wa_watchdog::web::{self, Denials, Inflow, Order, Push, Readiness, ReloadOrder, State};
 
 use crate::made_up;
+use crate::openapi_document::Document;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,6 +111,11 @@ impl Server {
         self.now_millis.store(made_up::ago(0).millis() + millis_after_snapshot, Ordering::Relaxed);
     }
 
+    /// Returns how many milliseconds after the snapshot the clock stands.
+    pub(crate) fn now_after_snapshot(&self) -> i64 {
+        self.now_millis.load(Ordering::Relaxed) - made_up::ago(0).millis()
+    }
+
     /// Begins a request.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.at))
@@ -179,13 +185,21 @@ impl Reply {
     }
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the answer, which must be what the document of the API says.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
-    let answered = bounded(request.send()).await.expect("it answers");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let answered = bounded(client.execute(request)).await.expect("it answers");
     let (status, headers) = (answered.status(), answered.headers().clone());
     let body = bounded(answered.text()).await.expect("the answer is whole");
-    Reply { status, headers, body }
+    let reply = Reply { status, headers, body };
+    DOCUMENT.assert_answer(method.as_str(), &path, status.as_u16(), &|name| reply.header(name).to_owned(), &reply.body);
+    reply
 }
+
+/// What the API is said to be.
+pub(crate) static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
 
 /// Reads what comes until the other side ends; a reset is an end too.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {

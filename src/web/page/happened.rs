@@ -114,10 +114,10 @@ impl<'a> Tried<'a> {
     fn came(&self) -> (&'static str, String) {
         use crate::engine::attempt::Outcome;
         match (self.attempt.outcome, self.attempt.ended) {
-            (Some(Outcome::Helped), _) => ("healthy", String::from("✓ helped")),
-            (Some(outcome), _) => ("failing", format!("✕ {}", outcome.as_str().replace('_', " "))),
-            (None, Some(_)) => ("pending", String::from("… did it help?")),
-            (None, None) => ("pending", String::from("… under way")),
+            (Some(Outcome::Helped), _) => ("healthy", String::from("helped")),
+            (Some(outcome), _) => ("failing", outcome.as_str().replace('_', " ")),
+            (None, Some(_)) => ("pending", String::from("did it help?")),
+            (None, None) => ("pending", String::from("under way")),
         }
     }
 

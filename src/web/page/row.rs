@@ -65,16 +65,6 @@ impl Standing {
         }
     }
 
-    /// A sign beside the word: colour alone tells nobody anything.
-    pub(super) fn sign(self) -> &'static str {
-        match self {
-            Self::Failing => "✕",
-            Self::Suspect => "▲",
-            Self::Pending => "…",
-            Self::Healthy => "✓",
-        }
-    }
-
     fn rank(self) -> u8 {
         match self {
             Self::Failing => 0,
