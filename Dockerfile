@@ -22,6 +22,7 @@ RUN mkdir -p src tests/sim benches \
   && touch src/lib.rs \
   && cargo build --locked --profile "$PROFILE" --target "$(rustc --print host-tuple)"
 
+COPY askama.toml ./
 COPY src src
 COPY config/dialects config/dialects
 ARG REVISION=unknown

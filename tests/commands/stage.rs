@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -38,12 +39,18 @@ impl Stage {
         write(folder.path(), "token", "t0ken");
         write(folder.path(), "secret", "s3cret");
         let config = format!(
-            "[server]\nlisten = \"{address}\"\n[store]\npath = \"ledger.db\"\n[policy]\npoll_every = \"1s\"\n\
+            "[server]\nlisten = \"{address}\"\n[store]\npath = \"ledger.db\"\n[policy]\npoll_every = \"1s\"\nhand_off.qr_within = \"1s\"\n\
              [target.shop]\ndialect = \"whatsapp-service\"\nurl = \"http://{gateway}\"\n\
              [target.shop.inbound]\nsecret_file = \"secret\"\n\
-             [target.shop.remedy.restart.exec]\nargv = [\"/bin/true\"]\n"
+             [target.shop.remedy.restart.exec]\nargv = [\"/bin/true\"]\n\
+             [target.shop.remedy.reset]\nallow_destructive = true\n\
+             [target.shop.remedy.reset.exec]\nargv = [\"/bin/true\"]\n"
         );
         write(folder.path(), "watchdog.toml", &config);
+        // A backend's database in which nobody has a session.
+        let users =
+            "CREATE TABLE users (id INTEGER, email TEXT, wasender_session_id TEXT, wasender_session_updated_at TEXT)";
+        Connection::open(folder.path().join("whatsapp_bot.db")).unwrap().execute_batch(users).unwrap();
         write(folder.path(), "new.toml", &format!("{config}[policy.state_loop]\nreturns_min = 4\n"));
         let daemon = start(folder.path());
         let mut stage = Self { folder, gateway, address, daemon };
@@ -81,8 +88,11 @@ impl Stage {
         let daemon = format!("http://{}", self.address);
         let gateway = format!("http://{}", self.gateway);
         let line = line.replace("http://127.0.0.1:9877", &daemon).replace("http://whatsapp-service:3001", &gateway);
-        let line = line.replace("/run/secrets/wasender_pat", "token");
+        let line =
+            line.replace("/run/secrets/wasender_pat", "token").replace("/data/whatsapp_bot.db", "whatsapp_bot.db");
         let line = line.replace("--wasender 16548", &format!("--wasender 16548 --wasender-url {gateway}/api"));
+        // It would ask a person to type the name.
+        let line = line.replace("wa-watchdog reset shop ", "wa-watchdog reset shop --yes ");
         if line.starts_with("curl ") {
             return self.ask(&crate::shells::words(&line));
         }

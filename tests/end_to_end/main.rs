@@ -38,9 +38,9 @@ mod pushes;
 mod recorder;
 mod reset_all_users;
 mod scenes;
-mod terminal;
 #[expect(clippy::panic, reason = "a test that waits in vain must fail where it stands")]
 mod systemd;
+mod terminal;
 mod wipe;
 
 use std::io::{Read, Write};

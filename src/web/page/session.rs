@@ -113,10 +113,6 @@ impl<'a> Session<'a> {
         When::since(*at, self.now)
     }
 
-    fn until(&self, at: &Wall) -> When {
-        When::at(*at, self.now)
-    }
-
     fn cooldown(&self) -> Option<When> {
         self.view.care.cooldown_until.filter(|until| self.now < *until).map(|until| When::at(until, self.now))
     }
