@@ -33,7 +33,7 @@ fn a_replay_of_the_recording_says_what_the_daemon_said() {
     assert!(6 <= told.len(), "{told:#?}");
     assert_eq!(replayed(directory.path(), &[]), told);
     let listed = list(directory.path());
-    assert_eq!(listed.iter().map(|segment| segment["torn"].as_u64()).collect::<Vec<_>>(), [Some(0)]);
+    assert!(listed.iter().all(|segment| segment["torn"].as_u64() == Some(0)), "{listed:#?}");
     assert!(150 < samples(&listed), "{listed:#?}");
 
     // One target alone is judged the same.
