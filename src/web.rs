@@ -1,4 +1,4 @@
-//! HTTP in: metrics, health, API.
+//! HTTP in: the status page, metrics, health, API.
 //!
 //! | route | method | answers |
 //! |---|---|---|
@@ -25,7 +25,6 @@
 //! | `/api/v1/targets/NAME/ack` | POST | the underlying problem was looked at: resets may run again |
 //! | `/api/v1/targets/NAME/restore` | POST | brings back what the reset under the number `"attempt"` took away |
 //! | `/api/v1/targets/NAME/reconnect`, `restart`, `reset` | POST | carries out the remedy now; `"force": true` also while a live QR code is shown or a storm is on |
-//! | `/api/v1/targets/NAME/restore` | POST | brings back the session that the reset under the number `"attempt"` moved aside |
 //! | `/api/v1/pause`, `/api/v1/resume` | POST | the same for all targets |
 //! | `/hooks/wasender/NAME` | POST | a webhook of `WasenderAPI` (`session.status`, `qrcode.updated`); `X-Webhook-Signature` is the secret |
 //! | `/hooks/waha/NAME` | POST | one of WAHA (`session.status`); `X-Webhook-Hmac` signs the body |
@@ -49,10 +48,11 @@
 //! typed. What would destroy a session wants its name typed. A GET never orders anything.
 //!
 //! HEAD is answered wherever GET is. An error is JSON, `{"error": …, "hint": …}`: 404 for an unknown route or name, 405 with
-//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query
-//! that is not understood (pages, `/metrics` and the health routes take no notice of one), 503 where the driver does not answer. Only what cannot even be parsed as HTTP gets hyper's own bare 400, 414
-//! or 431. Every answer says `nosniff`, and all but stylesheet and script `no-store`. Readiness and health speak about the watchdog, never about a session:
-//! else an orchestrator would restart the sidecar for a fault of its neighbour.
+//! `Allow` for a wrong method, 413 and 408 for a body that is too long or does not come, 400 for a query that is not understood
+//! (pages, `/metrics` and the health routes take no notice of one), 503 where the driver does not answer. Only what cannot even be
+//! parsed as HTTP gets hyper's own bare 400, 414 or 431. Every answer says `nosniff`, and all but stylesheet and script
+//! `no-store`. Readiness and health speak about the watchdog, never about a session: else an orchestrator would restart the sidecar
+//! for a fault of its neighbour.
 //!
 //! Reading is open to whoever reaches the port: a snapshot holds no secret. Ordering is not. With a token every order must carry
 //! it, `Authorization: Bearer TOKEN`, on every listener; it is read anew from its file at each order and compared in constant

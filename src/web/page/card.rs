@@ -78,7 +78,7 @@ impl<'a> Scan<'a> {
     }
 
     fn since(&self) -> When {
-        When::since(self.hand_off.since, self.now)
+        When::at(self.hand_off.since, self.now)
     }
 }
 

@@ -72,8 +72,8 @@ impl<'a> Past<'a> {
         When::at(self.incident.opened, self.now)
     }
 
-    fn since(&self) -> When {
-        When::since(self.incident.opened, self.now)
+    fn age(&self) -> When {
+        When::age(self.incident.opened, self.now)
     }
 
     fn count(&self) -> String {

@@ -24,8 +24,9 @@
     const now = Date.now() + skew;
     for (const time of document.querySelectorAll("time[data-ago], time[data-left]")) {
       const at = Date.parse(time.dateTime), counts = "left" in time.dataset;
-      const text = counts ? left(Math.max(0, Math.ceil((at - now) / 1000))) : span(Math.max(0, Math.floor((now - at) / 1000)));
-      if (!time.title) time.title = time.textContent + " UTC";
+      const text = counts ? left(Math.max(0, Math.ceil((at - now) / 1000))) : time.dataset.ago + span(Math.max(0, Math.floor((now - at) / 1000)));
+      time.hidden = false;
+      if (!time.title && time.textContent) time.title = time.textContent + " UTC";
       if (time.textContent !== text) time.textContent = text;
     }
   };

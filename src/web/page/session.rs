@@ -109,8 +109,8 @@ impl<'a> Session<'a> {
         When::at(*at, self.now)
     }
 
-    fn since(&self, at: &Wall) -> When {
-        When::since(*at, self.now)
+    fn age(&self, at: &Wall) -> When {
+        When::age(*at, self.now)
     }
 
     fn cooldown(&self) -> Option<When> {

@@ -98,8 +98,8 @@ mod tests {
         day.stay(cell(103), Shade::Failing);
         day.stay(cell(110), Shade::Well);
         let drawn = Strip(&day).to_string();
-        assert!(drawn.contains("<path class=d d=\"M132 10h4\"/>"), "{drawn}");
-        assert!(drawn.contains("<path class=w d=\"M33 16h99M136 16h8\"/>"), "{drawn}");
+        assert!(drawn.contains("<path class=d d=\"M133 10h4\"/>"), "{drawn}");
+        assert!(drawn.contains("<path class=w d=\"M33 16h100M137 16h7\"/>"), "{drawn}");
         assert!(drawn.contains("Last 24 h: failing 40 min, well 17 h 50 min, not seen 5 h 30 min"), "{drawn}");
     }
 }

@@ -21,6 +21,8 @@ enum Counts {
     Nothing,
     /// How long ago it was.
     Up,
+    /// The same, after the time itself: shown by the script alone, which keeps it true.
+    UpBeside,
     /// How long it is until then.
     Down,
 }
@@ -36,6 +38,11 @@ impl When {
         Self { at, now, counts: Counts::Up }
     }
 
+    /// How long ago a time was, to stand behind it.
+    pub(super) fn age(at: Wall, now: Wall) -> Self {
+        Self { at, now, counts: Counts::UpBeside }
+    }
+
     /// A time to come that is waited for.
     pub(super) fn until(at: Wall, now: Wall) -> Self {
         Self { at, now, counts: Counts::Down }
@@ -45,12 +52,13 @@ impl When {
 /// Writes an element that holds no text of anybody else.
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = match self.counts {
-            Counts::Nothing => "",
-            Counts::Up => " data-ago",
-            Counts::Down => " data-left",
+        let (counts, text) = match self.counts {
+            Counts::Nothing => ("", text(self.at, self.now)),
+            Counts::Up => (" data-ago", text(self.at, self.now)),
+            Counts::UpBeside => (" data-ago=\", for \" hidden", String::new()),
+            Counts::Down => (" data-left", text(self.at, self.now)),
         };
-        write!(f, "<time datetime={:.0}{counts}>{}</time>", self.at.timestamp(), text(self.at, self.now))
+        write!(f, "<time datetime={:.0}{counts}>{text}</time>", self.at.timestamp())
     }
 }
 
@@ -73,6 +81,10 @@ mod tests {
         assert_eq!(text(now, now), "09:00:00");
         assert_eq!(text(at, now), "3 Feb 23:59");
         assert_eq!(When::since(now, now).to_string(), "<time datetime=2026-02-04T09:00:00Z data-ago>09:00:00</time>");
+        assert_eq!(
+            When::age(now, now).to_string(),
+            "<time datetime=2026-02-04T09:00:00Z data-ago=\", for \" hidden></time>"
+        );
         assert_eq!(
             When::until(at, now).to_string(),
             "<time datetime=2026-02-03T23:59:59Z data-left>3 Feb 23:59</time>"
