@@ -314,7 +314,8 @@ async fn work_that_is_not_done_in_time_is_unknown() {
     let server = MockServer::builder().start().await;
     Mock::given(path("/start")).respond_with(status(202)).mount(&server).await;
     Mock::given(any()).respond_with(status(200).set_body_json(json!({"state": "busy"}))).mount(&server).await;
-    let end = ended(polled(&server, SHORT), Act::Do).await;
+    // Long enough for one answer on a machine that is busy.
+    let end = ended(polled(&server, 4 * SHORT), Act::Do).await;
     assert_end(&end, StepOutcome::Unknown, "not done in time: answered 200, but /state is not \"done\"");
 }
 
