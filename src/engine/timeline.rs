@@ -86,6 +86,8 @@ pub struct Timeline {
     pub image_before: Option<Word>,
     /// How it is by the runtime's own check.
     pub health: Option<Word>,
+    /// Its runtime is followed, and told something since the watchdog's start.
+    has_runtime: bool,
     /// How often it was seen to run another image, since it is watched.
     pub images: u32,
     /// How often it was seen to change its version, and to start anew, since it is watched.
@@ -135,6 +137,7 @@ impl Timeline {
             image: None,
             image_before: None,
             health: None,
+            has_runtime: false,
             images: 0,
             versions: 0,
             starts: 0,
@@ -265,7 +268,8 @@ impl Timeline {
         self.reach.failed(now, failure);
         if failure != Failure::Timeout {
             self.down_since_good = true;
-            if let Some(memory) = &mut self.memory {
+            // Where its runtime is followed, that tells of its end, and whether it was killed: nothing is inferred then.
+            if let Some(memory) = self.memory.as_mut().filter(|_| !self.has_runtime) {
                 memory.service_gone();
             }
         }
@@ -387,6 +391,7 @@ impl Timeline {
     }
 
     fn observe_runtime(&mut self, now: Moment, runtime: &Runtime) {
+        self.has_runtime = true;
         match runtime {
             Runtime::Started => self.started_anew(now, true),
             Runtime::Died { oom_killed, .. } => {

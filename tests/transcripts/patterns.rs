@@ -402,6 +402,16 @@ fn a_child_that_is_killed_for_memory_is_told_apart_from_the_service() {
          memory 300/1000 kills 2 x9",
         "15 s memory_pressure: a child process was killed for memory while the service itself lives on, at 09:00:15, 1 times since the watch began; uses 500 MiB of 1000 MiB (50 %) -> restart",
     );
+    // Whoever follows the runtime waits for its word: that a service is gone and its memory low is no kill of the service.
+    check(
+        "every 15s
+         runs wa:1
+         connected + memory 950/1000
+         gone
+         memory 300/1000
+         oom_inside",
+        "1 min memory_pressure: a child process was killed for memory while the service itself lives on, at 09:01:00, 1 times since the watch began; uses 300 MiB of 1000 MiB (30 %) -> restart",
+    );
     // Counted alone: nobody says what it was.
     check(
         "memory 500/1000 kills 1
