@@ -34,7 +34,7 @@ use writer::{Order, Writer};
 
 pub use error::{NotTaken, StoreError, WriteFailed};
 pub use reader::{Query, Reader, Sorting};
-pub use restore::{ENTRIES_PER_INCIDENT_MAX, ENTRIES_PER_KIND_MAX, INCIDENTS_RESTORED_MAX};
+pub use restore::{CHANGES_PER_TARGET_MAX, ENTRIES_PER_INCIDENT_MAX, ENTRIES_PER_KIND_MAX, INCIDENTS_RESTORED_MAX};
 
 /// How many entries may be on their way, from the hand-over until their answer is read.
 ///

@@ -7,7 +7,7 @@
     reason = "a test's helper that fails fails its test"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,15 +18,17 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use wa_watchdog::engine::day::CELLS;
 use wa_watchdog::engine::evidence::{Evidence, Exhibit};
 use wa_watchdog::engine::incident::{Closing, IncidentId};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::ledger::{Fact, LedgerEntry, Seq};
 use wa_watchdog::engine::pattern::Pattern;
+use wa_watchdog::engine::policy::{Policy, Watch};
 use wa_watchdog::engine::sample::{SessionState, Word};
-use wa_watchdog::engine::{TargetId, Wall};
+use wa_watchdog::engine::{Moment, TargetId, Wall, Watchdog};
 use wa_watchdog::store::{
-    ENTRIES_PER_INCIDENT_MAX, INCIDENTS_RESTORED_MAX, NotTaken, QUEUE_MAX, Query, Reader, Sorting, Store, StoreError,
+    CHANGES_PER_TARGET_MAX, ENTRIES_PER_INCIDENT_MAX, INCIDENTS_RESTORED_MAX, NotTaken, QUEUE_MAX, Query, Reader, Sorting, Store, StoreError,
 };
 
 use helpers::{Ledger, append, append_all, assert_holds, changed, closed, opened, state, verdict, word};
@@ -272,7 +274,56 @@ fn a_restore_brings_the_last_state_and_verdict_of_every_target() {
         state("shop", 5, "shop"),
     ];
     append_all(&store, answers, entries.clone());
-    assert_eq!(store.reader().load_for_restore().unwrap(), entries.into_iter().skip(2).collect::<Vec<_>>());
+    assert_eq!(store.reader().load_for_restore().unwrap(), entries);
+}
+
+#[test]
+fn a_restore_brings_what_the_last_day_of_each_target_is_told_from_and_no_more() {
+    let (store, answers) = Store::in_memory().unwrap();
+    let most = i64::from(CHANGES_PER_TARGET_MAX);
+    // One that changes all the time takes nothing away from one that changed long ago.
+    let still = [state("mill", 1, "still"), verdict("mill", 2, "still")];
+    let busy = (3..2 * most).flat_map(|at| [state("shop", at, "busy"), verdict("shop", at, "busy")]);
+    append_all(&store, answers, still.clone().into_iter().chain(busy));
+    let restored = store.reader().load_for_restore().unwrap();
+    let of = |kind, name: &str| {
+        let is_of = |entry: &&LedgerEntry| entry.fact.kind() == kind && entry.target.as_str() == name;
+        restored.iter().filter(is_of).map(|entry| entry.at).collect::<Vec<_>>()
+    };
+    let newest: Vec<Wall> = (most..2 * most).map(Wall::from_secs).collect();
+    assert_eq!((of("state_changed", "shop"), of("verdict_changed", "shop")), (newest.clone(), newest));
+    assert_eq!(restored.into_iter().take(2).collect::<Vec<_>>(), still);
+}
+
+#[test]
+fn the_last_day_of_a_session_comes_back_out_of_the_ledger() {
+    let (store, answers) = Store::in_memory().unwrap();
+    let suspect = Fact::VerdictChanged {
+        verdict: String::from("suspect"),
+        pattern: Some(Pattern::StateLoop),
+        why: String::from("loops"),
+    };
+    let shop = TargetId::new("shop").unwrap();
+    let entry = |minute: i64, fact| LedgerEntry { at: Wall::from_secs(600_000 + 60 * minute), target: shop.clone(), fact };
+    let state = |to| Fact::StateChanged { from: None, to, word: None };
+    let entries = [
+        entry(0, state(SessionState::Connected)),
+        entry(20, state(SessionState::Disconnected)),
+        entry(30, state(SessionState::Connected)),
+        entry(40, suspect),
+        entry(50, Fact::VerdictChanged { verdict: String::from("healthy"), pattern: None, why: String::new() }),
+        entry(60, state(SessionState::NeedsScan)),
+    ];
+    append_all(&store, answers, entries);
+    let remembered = store.reader().load_for_restore().unwrap();
+    let now = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(600_000 + 60 * 70) };
+    let policy = Policy { targets: BTreeMap::from([(shop, Watch::default())]), ..Policy::default() };
+    let watchdog = Watchdog::restore(policy, &remembered, now);
+    let snapshot = watchdog.snapshot(now);
+    let day = &snapshot.targets.first().unwrap().day;
+    let newest: Vec<&str> = day.cells().iter().skip(CELLS - 9).map(|cell| cell.as_str()).collect();
+    let told = ["nothing", "well", "well", "unsettled", "unsettled", "unsettled", "unsettled", "waiting", "waiting"];
+    assert_eq!(newest, told);
 }
 
 #[test]
@@ -301,8 +352,8 @@ fn a_restore_of_a_large_ledger_is_small_and_complete() {
     let first = restored.iter().find(|entry| entry.fact.incident().is_some()).unwrap();
     assert!(matches!(first.fact, Fact::IncidentOpened { incident: IncidentId(1), .. }));
     let last_states = restored.iter().filter(|entry| entry.fact.kind() == "state_changed");
-    assert_eq!(last_states.clone().count(), 50);
-    assert!(last_states.map(word).all(|word| word == "b"));
+    // Of each of the fifty.
+    assert_eq!(last_states.count(), 50 * usize::try_from(CHANGES_PER_TARGET_MAX).unwrap());
 }
 
 #[test]

@@ -134,6 +134,8 @@ pub struct Memory {
     pub state: Option<SessionState>,
     /// Whether the session was good.
     pub was_good: bool,
+    /// Whether the session was suspected of something.
+    pub is_suspect: bool,
     /// The incidents that are open.
     pub open: Vec<Arc<Incident>>,
     /// The version that it ran.
@@ -163,7 +165,7 @@ impl Subject {
         }
         let is_failing = memory.open.iter().any(|incident| incident.pattern.lane() == Lane::Session);
         let mut day = memory.day.unwrap_or_else(|| Day::new(now.wall));
-        day.stay(now.wall, Shade::of(memory.state, None, is_failing, false));
+        day.stay(now.wall, Shade::of(memory.state, None, is_failing, memory.is_suspect));
         let mut subject = Self {
             id,
             watch,

@@ -66,8 +66,9 @@ impl Reader {
         Ok(Self { place })
     }
 
-    /// Returns what a restart needs, oldest first: of every target the last state and the last verdict, the incidents that are
-    /// open, and the [`INCIDENTS_RESTORED_MAX`](super::INCIDENTS_RESTORED_MAX) that closed last.
+    /// Returns what a restart needs, oldest first: of every target the last [`CHANGES_PER_TARGET_MAX`](super::CHANGES_PER_TARGET_MAX)
+    /// states and as many verdicts, the incidents that are open, and the
+    /// [`INCIDENTS_RESTORED_MAX`](super::INCIDENTS_RESTORED_MAX) that closed last.
     ///
     /// The highest incident number that was ever used is always among them, so that whoever counts on from the highest that
     /// it sees uses none twice. Of a very long incident come its first entry and the newest ones, in all at most

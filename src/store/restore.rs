@@ -12,8 +12,12 @@ pub const ENTRIES_PER_INCIDENT_MAX: u32 = 64;
 /// far fewer attempts in 30 days, also of a large fleet.
 pub const ENTRIES_PER_KIND_MAX: u32 = 8192;
 
+/// How many changes of state, and of verdict, of one target a restart reads back, at most: the newest, as many as its last day has
+/// cells.
+pub const CHANGES_PER_TARGET_MAX: u32 = 144;
+
 /// Finds the entries by index alone. `?1` is the number of closed incidents, `?2` how many of the newest entries of an
-/// incident come along besides its first, `?3` how many entries of one kind.
+/// incident come along besides its first, `?3` how many entries of one kind, `?4` how many changes of a target besides its last.
 ///
 /// The names of the targets are found by hopping from each to the next (the "loose index scan" that SQLite does not do by
 /// itself, <https://sqlite.org/lang_with.html>): `SELECT DISTINCT target` would read the whole index.
@@ -30,9 +34,15 @@ WITH RECURSIVE
         UNION
         SELECT max(incident) FROM ledger WHERE incident IS NOT NULL),
     wanted (id) AS (
-        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'state_changed') FROM targets
+        SELECT id FROM targets CROSS JOIN ledger USING (target)
+        WHERE kind = 'state_changed' AND coalesce(
+            (SELECT id FROM ledger WHERE target = targets.target AND kind = 'state_changed' ORDER BY id DESC LIMIT 1 OFFSET ?4),
+            0) <= id
         UNION
-        SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'verdict_changed') FROM targets
+        SELECT id FROM targets CROSS JOIN ledger USING (target)
+        WHERE kind = 'verdict_changed' AND coalesce(
+            (SELECT id FROM ledger WHERE target = targets.target AND kind = 'verdict_changed' ORDER BY id DESC LIMIT 1 OFFSET ?4),
+            0) <= id
         UNION
         SELECT (SELECT max(id) FROM ledger WHERE target = targets.target AND kind = 'version_changed') FROM targets
         UNION
@@ -62,7 +72,8 @@ SELECT id, body FROM ledger WHERE id IN (SELECT id FROM wanted) ORDER BY id";
 /// Returns the values for [`SQL`].
 pub(super) fn limits() -> Vec<Value> {
     let besides_first = ENTRIES_PER_INCIDENT_MAX.saturating_sub(1);
-    let limits = [INCIDENTS_RESTORED_MAX, besides_first, ENTRIES_PER_KIND_MAX];
+    let besides_last = CHANGES_PER_TARGET_MAX.saturating_sub(1);
+    let limits = [INCIDENTS_RESTORED_MAX, besides_first, ENTRIES_PER_KIND_MAX, besides_last];
     limits.map(|limit| Value::Integer(limit.into())).to_vec()
 }
 

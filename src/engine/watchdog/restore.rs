@@ -62,8 +62,12 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
         }
         let memory = remembered.targets.entry(entry.target.clone()).or_default();
         fold_attempt(entry, memory, &mut attempts, now);
-        if let Fact::StateChanged { .. } | Fact::IncidentOpened { .. } | Fact::IncidentClosed { .. } = &entry.fact {
-            let so_far = Shade::of(memory.state, None, failing.contains(&entry.target), false);
+        if let Fact::StateChanged { .. }
+        | Fact::VerdictChanged { .. }
+        | Fact::IncidentOpened { .. }
+        | Fact::IncidentClosed { .. } = &entry.fact
+        {
+            let so_far = Shade::of(memory.state, None, failing.contains(&entry.target), memory.is_suspect);
             memory.day.get_or_insert_with(|| Day::new(entry.at)).stay(entry.at, so_far);
         }
         match &entry.fact {
@@ -84,6 +88,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                 open.insert(*incident, fresh);
                 if pattern.lane() == Lane::Session {
                     failing.insert(entry.target.clone());
+                    memory.is_suspect = false;
                 }
             }
             Fact::PatternChanged { incident, to, remedy, evidence, .. } => {
@@ -117,8 +122,11 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
                 }
             }
             Fact::TrafficLearned { zone, week } => memory.traffic = Some((zone.clone(), week.clone())),
-            Fact::VerdictChanged { .. }
-            | Fact::Intended { .. }
+            // Only a suspicion names a pattern: an incident says itself that it opened.
+            Fact::VerdictChanged { pattern, .. } => {
+                memory.is_suspect = pattern.is_some_and(|pattern| pattern.lane() == Lane::Session);
+            }
+            Fact::Intended { .. }
             | Fact::StepStarted { .. }
             | Fact::StepEnded { .. }
             | Fact::RunEnded { .. }
