@@ -18,7 +18,7 @@ use super::{Format, Outcome, block_on, print};
 use crate::driver::clock;
 use crate::engine::TargetId;
 use crate::engine::ledger::LedgerEntry;
-use crate::store::{Query, Reader, Sorting};
+use crate::store::{Query, Reader, Sorting, StoreError};
 use paper::{Paper, whom};
 use sentences::Teller;
 
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, env: &BTreeMap<String, String>) -> anyhow::Result
     let last = match newest.first() {
         Some((id, _)) => Some(*id),
         // Of what there is nothing fits; what comes after it may.
-        None if args.follow => read(&reader, &Query { limit: Some(1), ..Query::default() })?.first().map(|(id, _)| *id),
+        None if args.follow => newest_number(&reader)?,
         None => None,
     };
     let entries: Vec<LedgerEntry> = newest.into_iter().rev().map(|(_, entry)| entry).collect();
@@ -141,10 +141,9 @@ async fn follow(reader: &Reader, mut query: Query, printer: &mut Printer) -> any
             Beat::Stop => return Ok(()),
             Beat::Suspend => Pulse::suspend(),
             Beat::Resized => {}
-            Beat::Due => match reader.query(&query) {
+            Beat::Due => match news(reader, &mut query) {
                 Ok(fresh) => {
                     failure = None;
-                    query.after = fresh.last().map(|(id, _)| *id).or(query.after);
                     let entries: Vec<LedgerEntry> = fresh.into_iter().map(|(_, entry)| entry).collect();
                     printer.print(&entries)?;
                 }
@@ -161,6 +160,24 @@ async fn follow(reader: &Reader, mut query: Query, printer: &mut Printer) -> any
             },
         }
     }
+}
+
+/// Returns what came since the last look. A ledger whose newest entry is older than what was read is another one, which took its
+/// place: it is read from its beginning.
+fn news(reader: &Reader, query: &mut Query) -> Result<Vec<(i64, LedgerEntry)>, StoreError> {
+    let mut fresh = reader.query(query)?;
+    if fresh.is_empty() && newest_number(reader)? < query.after {
+        query.after = None;
+        fresh = reader.query(query)?;
+    }
+    query.after = fresh.last().map(|(id, _)| *id).or(query.after);
+    Ok(fresh)
+}
+
+/// Returns the number of the newest entry of all.
+fn newest_number(reader: &Reader) -> Result<Option<i64>, StoreError> {
+    let newest = reader.query(&Query { limit: Some(1), sorting: Sorting::NewestFirst, ..Query::default() })?;
+    Ok(newest.first().map(|(id, _)| *id))
 }
 
 /// Prints entries, oldest first, as they are known.
