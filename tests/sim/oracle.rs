@@ -29,6 +29,8 @@ pub(crate) struct Attempt {
     /// A person ordered it.
     pub(crate) ordered: Option<bool>,
     pub(crate) intended: Duration,
+    /// The network path was down then already.
+    pub(crate) path_was_down: bool,
     /// When its first act was ordered.
     pub(crate) begun: Option<Duration>,
     pub(crate) ended: Option<(Duration, RunEnd, bool)>,
@@ -278,10 +280,11 @@ fn invariant_nothing_in_a_storm(scene: &Scene<'_>) -> Option<String> {
     })
 }
 
-/// While the way to WhatsApp is down nothing begins: no session is to blame.
+/// While the way to WhatsApp is down nothing begins: no session is to blame. What a person ordered while it was up goes on.
 fn invariant_nothing_while_the_network_is_down(scene: &Scene<'_>) -> Option<String> {
-    scene.begins_unordered()?;
-    scene.facts.path_down.then(|| String::from("the network path is down"))
+    scene.begins_unforced()?;
+    let is_down = scene.facts.path_down && (scene.this.ordered.is_none() || scene.this.path_was_down);
+    is_down.then(|| String::from("the network path is down"))
 }
 
 /// The table of remedies that no pattern may lead to, written out once more.

@@ -314,6 +314,7 @@ impl Play {
                     pattern: *pattern,
                     ordered,
                     intended: self.now,
+                    path_was_down: self.facts.path_down,
                     begun: None,
                     ended: None,
                     outcome: None,
