@@ -69,6 +69,7 @@ mod live;
 mod note;
 mod order;
 mod page;
+mod press;
 mod query;
 mod reload;
 mod reply;
@@ -147,8 +148,6 @@ const NOTES_MAX: usize = 64;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
 /// nothing happens.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
-/// Most scrapes that are rendered at the same time: each holds a family of every target in memory.
-const RENDERS_MAX: usize = 1;
 /// Most pages that are rendered at the same time: one of a large fleet takes a megabyte.
 const PAGES_MAX: usize = 2;
 /// Most secrets that are read at the same time.
@@ -215,7 +214,7 @@ struct Desk {
     state: State,
     /// Whether only this machine can reach the listener.
     loopback_only: bool,
-    renders: Arc<Semaphore>,
+    scrapes: press::Press,
     pages: Arc<Semaphore>,
     gate: warden::Gate,
     sign_ins: sign_in::SignIns,
@@ -233,7 +232,7 @@ impl Desk {
         Self {
             state,
             loopback_only,
-            renders: Arc::new(Semaphore::new(RENDERS_MAX)),
+            scrapes: press::Press::start(),
             pages: Arc::new(Semaphore::new(PAGES_MAX)),
             gate: warden::Gate::default(),
             sign_ins: sign_in::SignIns::default(),

@@ -192,24 +192,13 @@ fn either(answered: Result<Answer, Answer>) -> Answer {
     answered.unwrap_or_else(|refused| refused)
 }
 
-/// Renders off the runtime's own threads, so that a scrape of a large fleet delays no poll.
 async fn scrape(desk: &Desk) -> Answer {
-    let failed = |why: &str| {
-        tracing::error!(why, "metrics cannot be rendered");
-        problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be rendered", "see the watchdog's log")
-    };
-    let Ok(permit) = Arc::clone(&desk.renders).acquire_owned().await else {
-        return failed("the server has stopped");
-    };
     let (snapshot, render) = (desk.snapshot(), Arc::clone(&desk.state.render_metrics));
-    let rendering = tokio::task::spawn_blocking(move || {
-        let text = render(&snapshot);
-        // The permit ends with the work, also when the client has gone meanwhile.
-        drop(permit);
-        text
-    });
-    match rendering.await {
+    match desk.scrapes.print(move || render(&snapshot)).await {
         Ok(text) => metrics(text),
-        Err(error) => failed(&error.to_string()),
+        Err(why) => {
+            tracing::error!(why, "metrics cannot be rendered");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be rendered", "see the watchdog's log")
+        }
     }
 }

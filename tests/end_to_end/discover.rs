@@ -1,5 +1,6 @@
 //! A fleet that comes and goes at its vendor, and the watchdog that follows it without a restart.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,9 +11,9 @@ use super::{Daemon, run, text, write_config};
 const POLICY: &str = "[policy]\npoll_every = \"4s\"\ntimeout = \"3s\"\n";
 /// How often a target is asked.
 const POLL_EVERY: Duration = Duration::from_secs(4);
-/// Most memory of a watchdog of five hundred sessions, in bytes. A build without optimisation has 50 to 110 MB, a third of it the program
-/// itself, and more with each of the first scrapes of 4 MB.
-const RSS_MAX: f64 = 144.0 * 1024.0 * 1024.0;
+/// Most memory of a watchdog of five hundred sessions, in bytes, however often it was scraped: 42 MB where nothing is optimized, 25 of them
+/// the program itself.
+const RSS_MAX: f64 = 64.0 * 1024.0 * 1024.0;
 
 #[test]
 fn five_hundred_sessions_come_a_hundred_go_and_thirty_are_new() {
@@ -33,13 +34,14 @@ fn five_hundred_sessions_come_a_hundred_go_and_thirty_are_new() {
     account.forget_gaps();
     let (lists, asked, begun) = (account.lists(), account.polls(), Instant::now());
     account.change(1200..1300, 5000..5030);
+    let taken = Cell::new(0);
     daemon.wait_within(Duration::from_mins(1), "the fleet as the vendor has it", |daemon| {
+        taken.set(account.lists() - lists);
         let page = Page::of(daemon);
         page.targets.len() == 430 && page.value("wa_watchdog_targets") == Some(430.0)
     });
-    // The refresh that was under way while it changed may have read half of it; the next one knows, and one more may have begun
-    // before the page was read.
-    assert!(account.lists() - lists <= 3, "it took {} refreshes", account.lists() - lists);
+    // The refresh that was under way while it changed may have read half of it; the next one knows.
+    assert!(taken.get() <= 2, "it took {} refreshes", taken.get());
     daemon.wait_within(Duration::from_mins(1), "the new ones too", |daemon| Page::of(daemon).connected.len() == 430);
 
     let after = Page::of(&daemon);
@@ -61,11 +63,8 @@ fn five_hundred_sessions_come_a_hundred_go_and_thirty_are_new() {
         "only calls to who is gone end"
     );
     assert_eq!(after.series, after.lines, "every series stands there once");
-    assert!(
-        after.value("process_resident_memory_bytes") < Some(RSS_MAX),
-        "{:?}",
-        after.value("process_resident_memory_bytes")
-    );
+    let resident = after.value("process_resident_memory_bytes").expect("Linux tells it");
+    assert!(resident < RSS_MAX, "{resident}");
     asked_at_its_pace(&account, &asked, &stayed, begun);
 
     // Whatever the vendor answers in the place of its list changes nothing.

@@ -94,7 +94,8 @@ pub(super) fn state(view: &TargetView) -> String {
     match (view.state, view.up) {
         (Some(state), _) => state.as_str().replace('_', " "),
         (None, None) => String::from("not heard of yet"),
-        (None, Some(_)) => String::from("not understood yet"),
+        (None, Some(true)) => String::from("not understood yet"),
+        (None, Some(false)) => String::from("not reached yet"),
     }
 }
 
