@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Alertmanager, Discovery, PathAt, Problem, Secret, Settings, Target};
-use crate::engine::ledger::{LedgerEntry, Seq};
+use crate::engine::ledger::{Fact, LedgerEntry, Seq};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Event, Input, Moment, Output, TargetId, Wall, Watchdog};
 use crate::http::Http;
@@ -58,6 +58,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 const PUBLISH_ANYWAY: Duration = Duration::from_secs(5);
 /// How long running tasks get to end at shutdown.
 const GOODBYE: Duration = Duration::from_millis(800);
+/// The number of the entry that the shell itself writes; the engine counts from 1.
+const BEGAN: Seq = Seq(0);
 
 /// What a watchdog needs to run.
 pub struct Parts {
@@ -135,9 +137,12 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     );
     let notify = notify(&settings, &targets, &http, &wall, (&tracker, &stop));
     let sources = Sources::new(targets.clone(), http.clone(), Arc::clone(&clock), samples_in, tracker.clone());
-    let remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
+    let mut remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
     let mut recorder = recorder(&settings);
     let now = steady();
+    let fact = Fact::Began { watched_until: store.watched_until() };
+    let began = LedgerEntry { at: now.wall, target: TargetId::all(), fact };
+    remembered.push(began.clone());
     recorder.started(now.wall, &policy, &targets);
     let watchdog = Watchdog::restore(policy, &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
@@ -195,6 +200,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     tracker.spawn(web::serve(listener, web, stop.clone(), tracker.clone()));
     let paths_seen = look_beside(&turn, http, expiries, (&tracker, &stop));
     ready.open();
+    turn.record(BEGAN, began);
     let queues = Queues { samples, paths: paths_seen, pushes, hooks, reloads: reload_queue };
     turn.run(&mut signals, queues, &mut answers, &stop).await;
     stop.cancel();
@@ -492,6 +498,7 @@ impl Turn {
 
     fn publish_now(&mut self) {
         let now = (self.clock)();
+        self.store.mark(now.wall);
         let found = self.discovered.dropped();
         self.dropped.send_replace(dropped(&self.sources, &self.recorder).into_iter().chain(found).collect());
         self.shown.send_replace(self.discovered.shown());

@@ -19,7 +19,7 @@ mod writer;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +41,9 @@ pub use restore::{CHANGES_PER_TARGET_MAX, ENTRIES_PER_INCIDENT_MAX, ENTRIES_PER_
 /// A ledger sees a few entries a minute; this many at once come only when a whole fleet fails together.
 pub const QUEUE_MAX: usize = 4096;
 
+/// How often it is noted that somebody watches.
+pub const MARK_EVERY: Duration = Duration::from_mins(1);
+
 /// What became of one entry.
 #[derive(Debug)]
 pub struct Answer {
@@ -61,8 +64,10 @@ pub struct Store {
     answers: mpsc::Sender<Answer>,
     thread: Option<JoinHandle<()>>,
     refused: AtomicU64,
-    /// Held as long as this handle lives, so that no second watchdog writes the same ledger.
-    lock: Option<File>,
+    /// When the one that held the ledger before last marked its lock.
+    watched_until: Option<Wall>,
+    /// When this one did, in milliseconds.
+    marked: AtomicI64,
 }
 
 impl Store {
@@ -72,28 +77,40 @@ impl Store {
     /// [`QUEUE_MAX`] fits. The answers must be read: an entry counts as on its way until its answer was.
     pub fn open(path: &Path, keep: Duration, capacity: usize) -> Result<(Self, mpsc::Receiver<Answer>), StoreError> {
         place::make_folder(path)?;
-        let lock = place::lock(path)?;
-        let (mut store, answers) = Self::start(Place::File(path.to_owned()), keep, capacity)?;
-        store.lock = Some(lock);
+        let (lock, watched_until) = place::lock(path)?;
+        let (mut store, answers) = Self::start(Place::File(path.to_owned()), keep, capacity, Some(lock))?;
+        store.watched_until = watched_until;
         Ok((store, answers))
     }
 
     /// Opens a ledger that lives in memory and ends with this handle, for the demo and for tests.
     pub fn in_memory() -> Result<(Self, mpsc::Receiver<Answer>), StoreError> {
-        Self::start(Place::new_memory(), Duration::MAX, QUEUE_MAX)
+        Self::start(Place::new_memory(), Duration::MAX, QUEUE_MAX, None)
     }
 
-    fn start(place: Place, keep: Duration, capacity: usize) -> Result<(Self, mpsc::Receiver<Answer>), StoreError> {
+    fn start(
+        place: Place,
+        keep: Duration,
+        capacity: usize,
+        lock: Option<File>,
+    ) -> Result<(Self, mpsc::Receiver<Answer>), StoreError> {
         let capacity = capacity.max(1);
         let (orders, queue) = sync_channel(capacity);
         let (answers, answered) = mpsc::channel(capacity);
         let mut writer = Writer::open(place.clone(), keep)?;
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer.run(&queue))
+            .spawn(move || writer.run(&queue, lock.as_ref()))
             .map_err(|source| StoreError::Thread { source })?;
-        let store =
-            Self { place, orders: Some(orders), answers, thread: Some(thread), refused: AtomicU64::new(0), lock: None };
+        let store = Self {
+            place,
+            orders: Some(orders),
+            answers,
+            thread: Some(thread),
+            refused: AtomicU64::new(0),
+            watched_until: None,
+            marked: AtomicI64::new(0),
+        };
         Ok((store, answered))
     }
 
@@ -131,6 +148,21 @@ impl Store {
             // Nothing is lost when it is not taken: the next one asks for the same and more.
             drop(orders.try_send(Order::Retain(now)));
         }
+    }
+
+    /// Notes that somebody watches: by the time of the lock's file, at most once in [`MARK_EVERY`].
+    pub fn mark(&self, now: Wall) {
+        let marked = Wall::from_millis(self.marked.load(Ordering::Relaxed));
+        let Some(orders) = self.orders.as_ref().filter(|_| MARK_EVERY <= now.since(marked) || now < marked) else { return };
+        if orders.try_send(Order::Mark(now)).is_ok() {
+            self.marked.store(now.millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// Returns until when somebody watched before this handle was opened.
+    #[must_use]
+    pub fn watched_until(&self) -> Option<Wall> {
+        self.watched_until
     }
 
     /// Returns how many entries were not taken.

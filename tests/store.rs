@@ -318,12 +318,32 @@ fn the_last_day_of_a_session_comes_back_out_of_the_ledger() {
     let remembered = store.reader().load_for_restore().unwrap();
     let now = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(600_000 + 60 * 70) };
     let policy = Policy { targets: BTreeMap::from([(shop, Watch::default())]), ..Policy::default() };
-    let watchdog = Watchdog::restore(policy, &remembered, now);
-    let snapshot = watchdog.snapshot(now);
-    let day = &snapshot.targets.first().unwrap().day;
-    let newest: Vec<&str> = day.cells().iter().skip(CELLS - 9).map(|cell| cell.as_str()).collect();
+    let newest = |remembered: &[LedgerEntry], now: Moment| {
+        let snapshot = Watchdog::restore(policy.clone(), remembered, now).snapshot(now);
+        let cells = snapshot.targets.first().unwrap().day.cells().to_owned();
+        cells.iter().skip(CELLS - 9).map(|cell| cell.as_str()).collect::<Vec<_>>()
+    };
     let told = ["nothing", "well", "well", "unsettled", "unsettled", "unsettled", "unsettled", "waiting", "waiting"];
-    assert_eq!(newest, told);
+    assert_eq!(newest(&remembered, now), told);
+
+    // Somebody watched for ten minutes more, and then nobody for forty.
+    let began = Fact::Began { watched_until: Some(Wall::from_secs(600_000 + 60 * 70)) };
+    let later = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(600_000 + 60 * 110) };
+    let remembered = [remembered, vec![LedgerEntry { at: later.wall, target: TargetId::all(), fact: began }]].concat();
+    let told = ["unsettled", "unsettled", "unsettled", "waiting", "waiting", "nothing", "nothing", "nothing", "waiting"];
+    assert_eq!(newest(&remembered, later), told, "what nobody saw stays empty");
+}
+
+#[test]
+fn a_ledger_knows_until_when_it_was_held_by_somebody_who_watched() {
+    let ledger = Ledger::new();
+    let (store, _answers) = ledger.open();
+    assert_eq!(store.watched_until(), None, "nobody before");
+    let watched = [7_000, 7_030, 7_061, 7_100].map(Wall::from_secs);
+    watched.into_iter().for_each(|at| store.mark(at));
+    store.close();
+    let (store, _answers) = ledger.open();
+    assert_eq!(store.watched_until(), Some(Wall::from_secs(7_061)), "marked once a minute");
 }
 
 #[test]

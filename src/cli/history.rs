@@ -62,7 +62,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "state_changed",
     "verdict_changed",
     "incident_opened",
@@ -82,6 +82,7 @@ const KINDS: [&str; 19] = [
     "path",
     "small_limit",
     "storm",
+    "began",
 ];
 
 /// Prints the newest entries, oldest first.

@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory as _, Parser as _};
 
 use super::{Cli, PROGRAM};
 
-/// Commands that only hold others, whose examples are enough.
+/// Clap's own, which needs no example.
 const BUILT_IN: [&str; 1] = ["help"];
 
 #[test]

@@ -29,8 +29,8 @@ const EVERY_DEFAULT: &str = "2s";
 ///
 /// MODE says what it may do about a session, or that it is paused; PENDING what runs, waits for a person or is held back.
 ///
-/// On a terminal the table fits the window: WHY and PENDING wrap, then MODE, FOR, STATE and at last WHY are left out, in this order;
-/// a window narrower than 50 columns gets a short block for each session. Anywhere else it is as wide as it likes.
+/// On a terminal the table fits the window: WHY and PENDING wrap, then MODE, FOR, STATE, WHY and at last PENDING are left out, in
+/// this order; a window narrower than 50 columns gets a short block for each session. Anywhere else it is as wide as it likes.
 ///
 /// With --watch it draws the table anew every two seconds until Ctrl-C, also while the watchdog is away, and ends with exit code 0.
 /// Where standard output is no terminal it prints a line for each change instead.

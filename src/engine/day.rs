@@ -20,10 +20,10 @@ pub enum Shade {
     Well,
     /// Not connected, not answered, or suspected of something; nothing was proven.
     Unsettled,
-    /// An incident was open.
-    Failing,
     /// It waited for a person with a phone.
     Waiting,
+    /// An incident of the session was open, other than one that a person with a phone ends.
+    Failing,
 }
 
 /// The cells of the last 24 hours, oldest first; the last one holds the newest sample. Cells begin at whole tens of minutes of UTC.
@@ -36,7 +36,7 @@ pub struct Day {
 
 impl Shade {
     /// Every shade, the worst last.
-    pub const ALL: [Self; 5] = [Self::Nothing, Self::Well, Self::Unsettled, Self::Failing, Self::Waiting];
+    pub const ALL: [Self; 5] = [Self::Nothing, Self::Well, Self::Unsettled, Self::Waiting, Self::Failing];
 
     /// Judges what is known at one moment; `is_answered` is absent before the first poll.
     #[must_use]
@@ -50,7 +50,7 @@ impl Shade {
         }
     }
 
-    /// Returns the word used in the API and as a class of the page.
+    /// Returns the word used in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -235,6 +235,11 @@ pub enum Fact {
         /// What passes in each hour of the week.
         week: Week,
     },
+    /// The watchdog begins to watch.
+    Began {
+        /// Until when one watched before; absent where none is known to have.
+        watched_until: Option<Wall>,
+    },
     /// Many targets turned bad together, or no longer.
     Storm {
         /// Whether it began.
@@ -300,6 +305,7 @@ impl Fact {
             Self::Path { .. } => "path",
             Self::SmallLimit { .. } => "small_limit",
             Self::TrafficLearned { .. } => "traffic_learned",
+            Self::Began { .. } => "began",
             Self::Storm { .. } => "storm",
         }
     }
@@ -316,6 +322,7 @@ impl Fact {
             | Self::Path { .. }
             | Self::SmallLimit { .. }
             | Self::TrafficLearned { .. }
+            | Self::Began { .. }
             | Self::Storm { .. } => None,
             Self::IncidentOpened { incident, .. }
             | Self::PatternChanged { incident, .. }
@@ -353,6 +360,7 @@ impl Fact {
             | Self::Path { .. }
             | Self::SmallLimit { .. }
             | Self::TrafficLearned { .. }
+            | Self::Began { .. }
             | Self::Storm { .. } => self.incident().is_some(),
         }
     }
@@ -380,6 +388,7 @@ impl Fact {
             | Self::Path { .. }
             | Self::SmallLimit { .. }
             | Self::TrafficLearned { .. }
+            | Self::Began { .. }
             | Self::Storm { .. } => None,
         }
     }

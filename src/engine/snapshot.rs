@@ -137,7 +137,7 @@ pub struct TargetView {
 pub struct CareView {
     /// What the watchdog may do.
     pub mode: Mode,
-    /// The pause that counts for this target, its own or that of all.
+    /// Its own pause; that of all is [`Snapshot::pause`].
     pub pause: Option<PauseView>,
     /// The newest attempts, oldest first; the last one may be under way.
     pub attempts: Vec<Arc<AttemptView>>,

@@ -181,7 +181,7 @@ pub(super) static CATALOGUE: [Declared; 53] = [
         "wa_watchdog_target_paused",
         TARGET,
         target_paused,
-        "Whether a person paused the target (1) or not (0), itself or with all of them; see wa_watchdog_paused.",
+        "Whether a person paused the target itself (1) or not (0); see wa_watchdog_paused for all of them.",
     ),
     counter(
         "wa_watchdog_foreign_restarts_total",

@@ -12,7 +12,7 @@ use crate::recording::Came;
 
 /// How long an answer counts for others.
 const COUNTS_FOR: Duration = Duration::from_secs(5);
-/// Most routes whose answers are shared; beyond it everybody asks alone.
+/// Most routes whose answers are shared; beyond it everybody asks alone. Those that nobody asks any more make room.
 const ROUTES_MAX: usize = 256;
 
 /// The newest answer of one route; held while it is asked, so that others wait for that answer.
@@ -30,9 +30,9 @@ impl Witnesses {
         now: impl Fn() -> Moment,
         ask: impl Future<Output = Result<Came, E>>,
     ) -> Result<Came, E> {
-        let Some(place) = self.place(url) else { return ask.await };
+        let Some(place) = self.place(url, now()) else { return ask.await };
         let mut newest = place.lock().await;
-        if let Some((_, came)) = newest.as_ref().filter(|(at, _)| now().since(*at) < COUNTS_FOR) {
+        if let Some((_, came)) = newest.as_ref().filter(|(at, _)| counts(*at, now())) {
             return Ok(came.clone());
         }
         let came = ask.await?;
@@ -40,13 +40,26 @@ impl Witnesses {
         Ok(came)
     }
 
-    fn place(&self, url: &Url) -> Option<Place> {
+    fn place(&self, url: &Url, now: Moment) -> Option<Place> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !places.contains_key(url) && ROUTES_MAX <= places.len() {
-            return None;
+            places.retain(|_, place| 1 < Arc::strong_count(place) || is_young(place, now));
+            if ROUTES_MAX <= places.len() {
+                return None;
+            }
         }
         Some(Arc::clone(places.entry(url.clone()).or_default()))
     }
+}
+
+/// Tells whether an answer still counts for others.
+fn counts(at: Moment, now: Moment) -> bool {
+    now.since(at) < COUNTS_FOR
+}
+
+/// The same of a place that nobody holds.
+fn is_young(place: &Place, now: Moment) -> bool {
+    place.try_lock().is_ok_and(|newest| newest.as_ref().is_some_and(|(at, _)| counts(*at, now)))
 }
 
 #[cfg(test)]
@@ -76,5 +89,20 @@ mod tests {
         let (failed, third) = (async { Err(()) }, Url::parse("http://third/").unwrap());
         assert_eq!(witnesses.answer(&third, now, failed).await, Err(()));
         assert!(witnesses.answer(&third, now, ask()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn routes_that_nobody_asks_any_more_make_room() {
+        let (witnesses, secs) = (Witnesses::default(), Cell::new(0));
+        let now = || Moment::default().after(Duration::from_secs(secs.get()));
+        let url = |number: usize| Url::parse(&format!("http://gateway/{number}")).unwrap();
+        let ask = || async { Ok::<_, ()>(Came::Failed(Failure::Timeout)) };
+        for number in 0..=ROUTES_MAX {
+            assert!(witnesses.answer(&url(number), now, ask()).await.is_ok());
+        }
+        assert_eq!(witnesses.0.lock().unwrap().len(), ROUTES_MAX, "the last one was asked alone");
+        secs.set(COUNTS_FOR.as_secs());
+        assert!(witnesses.answer(&url(ROUTES_MAX), now, ask()).await.is_ok());
+        assert_eq!(witnesses.0.lock().unwrap().len(), 1);
     }
 }

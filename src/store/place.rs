@@ -6,12 +6,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
 use super::schema;
+use crate::engine::moment::Wall;
 
 /// How long a connection waits for another that holds the ledger.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,19 +36,31 @@ pub(super) struct FileId {
     inode: u64,
 }
 
-/// Takes the lock beside a ledger. It ends with the file handle, however the process ends; the ledger's own file is left to
-/// SQLite's locks.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+/// Takes the lock beside a ledger, and returns when its file was last marked. It ends with the file handle, however the process
+/// ends; the ledger's own file is left to SQLite's locks.
+pub(super) fn lock(path: &Path) -> Result<(File, Option<Wall>), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock = PathBuf::from(name);
     let create = |source| StoreError::Create { path: lock.clone(), source };
+    let marked = lock.metadata().and_then(|known| known.modified()).ok();
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(create)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok((file, marked.and_then(wall))),
         Err(TryLockError::WouldBlock) => Err(StoreError::Held { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(create(source)),
     }
+}
+
+/// Marks a lock's file: whoever holds it watches at this time.
+pub(super) fn mark(lock: &File, now: Wall) {
+    if let Err(error) = lock.set_modified(now.timestamp().into()) {
+        tracing::debug!(%error, "the lock beside the ledger cannot be marked");
+    }
+}
+
+fn wall(at: SystemTime) -> Option<Wall> {
+    jiff::Timestamp::try_from(at).ok().map(|at| Wall::from_millis(at.as_millisecond()))
 }
 
 impl Place {

@@ -62,6 +62,8 @@ WITH RECURSIVE
         UNION
         SELECT id FROM (SELECT id FROM ledger WHERE kind = 'commanded' ORDER BY id DESC LIMIT ?3)
         UNION
+        SELECT id FROM (SELECT id FROM ledger WHERE kind = 'began' ORDER BY id DESC LIMIT ?3)
+        UNION
         SELECT (SELECT min(id) FROM ledger WHERE incident = incidents.incident) FROM incidents
         UNION
         SELECT id FROM incidents CROSS JOIN ledger USING (incident)

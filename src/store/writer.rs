@@ -1,5 +1,6 @@
 //! The thread that writes: what has queued up goes into one transaction, and then each entry is answered.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::engine::moment::Wall;
 
 use super::Answer;
 use super::error::{StoreError, WriteFailed};
-use super::place::{FileId, Place};
+use super::place::{self, FileId, Place};
 use super::retention::Retention;
 
 /// Most entries in one transaction.
@@ -32,6 +33,8 @@ pub(super) enum Order {
     },
     /// Delete what is too old by then.
     Retain(Wall),
+    /// Mark the lock.
+    Mark(Wall),
 }
 
 /// What owns the one connection that writes.
@@ -56,14 +59,16 @@ impl Writer {
         Ok(Self { place, open, retention: Retention::new(keep) })
     }
 
-    /// Carries out orders until nobody can give any more.
-    pub(super) fn run(&mut self, orders: &Receiver<Order>) {
+    /// Carries out orders until nobody can give any more. The lock is held until then, so that no second watchdog writes the same
+    /// ledger.
+    pub(super) fn run(&mut self, orders: &Receiver<Order>, lock: Option<&File>) {
         while let Some(first) = self.next(orders) {
             let mut entries = Vec::new();
             for order in std::iter::once(first).chain(orders.try_iter()).take(BATCH_MAX) {
                 match order {
                     Order::Append { seq, entry, answer } => entries.push((seq, entry, answer)),
                     Order::Retain(now) => self.retention.start(now),
+                    Order::Mark(now) => lock.into_iter().for_each(|lock| place::mark(lock, now)),
                 }
             }
             self.write(entries);

@@ -117,6 +117,10 @@ impl Teller {
             Fact::TrafficLearned { week, .. } => {
                 (Dim, format!("learned what usually passes; it is known for {} of 168 hours of the week", week.known()))
             }
+            Fact::Began { watched_until } => {
+                let gap = |until| format!("; nobody watched since {until} ({})", words(entry.at.since(until)));
+                (Dim, format!("the watchdog begins to watch{}", watched_until.map_or_else(String::new, gap)))
+            }
             Fact::Storm { on: true, bad, well } => {
                 let what = format!(
                     "storm: {bad} targets turned bad together and {well} are well; nothing is done until it is over"

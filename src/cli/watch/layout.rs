@@ -8,7 +8,7 @@ use crate::engine::moment::words;
 /// Lines of one cell of WHY; `explain` tells the whole.
 const WHY_LINES_MAX: usize = 3;
 
-/// What stays longest is worth most: the name, the verdict and its pattern, and what is asked of a person.
+/// What stays longest is worth most: the name, the verdict and its pattern, and after them what is asked of a person.
 const COLUMNS: [Column; 8] = [
     Column { title: "TARGET", give: Give::Wraps { easy: usize::MAX, min: 14, lines_max: usize::MAX }, leaves: None },
     Column { title: "STATE", give: Give::Nothing, leaves: Some(2) },

@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Care, Pause};
+use super::Care;
 use crate::engine::moment::{Moment, Stamp};
 use crate::engine::policy::Watch;
 use crate::engine::snapshot::CareView;
 use crate::engine::target::TargetId;
 
 impl Care {
-    /// Shows it; `for_all` is the pause of all targets.
+    /// Shows it.
     #[must_use]
-    pub fn show(&self, now: Moment, target: &TargetId, watch: &Watch, for_all: Option<&Pause>) -> CareView {
+    pub fn show(&self, now: Moment, target: &TargetId, watch: &Watch) -> CareView {
         let limits = &watch.limits;
-        let pause = for_all.filter(|pause| pause.counts(now)).map(|pause| pause.view(true));
-        let own = self.pause.as_ref().filter(|pause| pause.counts(now)).map(|pause| pause.view(false));
+        let pause = self.pause.as_ref().filter(|pause| pause.counts(now)).map(|pause| pause.view(false));
         let left = |remedy| self.history.left(now, remedy, watch.destroys(remedy), &limits.budget).0;
         let budget: BTreeMap<_, _> = watch.plans.keys().map(|remedy| (*remedy, left(*remedy))).collect();
         let cooldown: Option<Stamp> = self.history.cooldown_until(now, None, &limits.cooldown);
         CareView {
             mode: watch.mode,
-            pause: pause.or(own),
+            pause,
             attempts: self.shown.iter().cloned().collect(),
             refused: self.standing.values().cloned().collect(),
             proposal: self.proposal.as_ref().map(|proposed| Arc::clone(&proposed.view)),

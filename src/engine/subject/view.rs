@@ -54,7 +54,7 @@ pub(super) fn show(subject: &Subject) -> TargetView {
             oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills()),
             ..subject.counts.clone()
         },
-        care: Arc::new(subject.care.show(subject.looked.max(now), &subject.id, &subject.watch, None)),
+        care: Arc::new(subject.care.show(subject.looked.max(now), &subject.id, &subject.watch)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::engine::command::{OperatorCommand, Wish};
 use crate::engine::day::{Day, Shade};
 use crate::engine::incident::{Closed, Incident, IncidentId};
 use crate::engine::ledger::{Fact, LedgerEntry};
-use crate::engine::moment::{Moment, Stamp};
+use crate::engine::moment::{Moment, Stamp, Wall};
 use crate::engine::pattern::{Lane, Pattern};
 use crate::engine::policy::Mode;
 use crate::engine::run::Run;
@@ -51,12 +51,25 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
     let mut attempts: BTreeMap<AttemptId, Unfinished> = BTreeMap::new();
     // Whose session has an open incident.
     let mut failing: BTreeSet<TargetId> = BTreeSet::new();
+    let mut before: Option<Wall> = None;
     for entry in ledger {
+        let last = before.replace(entry.at).unwrap_or(entry.at);
         remembered.ids = remembered.ids.max(entry.fact.incident().unwrap_or_default());
         remembered.attempts = remembered.attempts.max(entry.fact.attempt().unwrap_or_default());
         if entry.target == TargetId::all() {
             if let Fact::Commanded { command } = &entry.fact {
                 paused(&mut remembered.pause, command, now);
+            }
+            if let Fact::Began { watched_until } = &entry.fact {
+                // Whoever wrote an entry watched, whatever else is known.
+                let until = watched_until.unwrap_or(last).max(last);
+                for (target, memory) in &mut remembered.targets {
+                    let so_far = Shade::of(memory.state, None, failing.contains(target), memory.is_suspect);
+                    if let Some(day) = &mut memory.day {
+                        day.stay(until, so_far);
+                        day.see(entry.at, Shade::Nothing);
+                    }
+                }
             }
             continue;
         }
@@ -135,6 +148,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
             | Fact::Proposed { .. }
             | Fact::HandedOff { .. }
             | Fact::Path { .. }
+            | Fact::Began { .. }
             | Fact::Storm { .. } => {}
         }
     }
@@ -225,6 +239,7 @@ fn fold_attempt(entry: &LedgerEntry, memory: &mut Memory, attempts: &mut BTreeMa
         | Fact::Path { .. }
         | Fact::SmallLimit { .. }
         | Fact::TrafficLearned { .. }
+        | Fact::Began { .. }
         | Fact::Storm { .. } => {}
     }
 }
