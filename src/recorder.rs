@@ -358,6 +358,8 @@ mod tests {
             let page = std::iter::repeat_with(word).take(100).collect::<Vec<_>>().join(" ");
             take(&mut recorder, &settings, at(step * 1000), (0, Ask::Status, &page));
         }
+        // Closing waits for a moment only.
+        until("all is taken off the queue", || recorder.counts.queued.load(Ordering::Relaxed) == 0);
         recorder.close();
         let bytes: u64 = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
         assert!((512 << 10..=1 << 20).contains(&bytes), "{bytes}");

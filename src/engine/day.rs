@@ -163,11 +163,11 @@ mod tests {
     fn a_cell_keeps_the_worst_that_was_seen_in_it() {
         let mut day = Day::new(at(10_000));
         day.see(at(10_000), Shade::Well);
-        day.see(at(10_005), Shade::Failing);
+        day.see(at(10_005), Shade::Waiting);
         day.see(at(10_009), Shade::Well);
-        assert_eq!(newest(&day, 2), ["nothing", "failing"]);
+        assert_eq!(newest(&day, 2), ["nothing", "waiting"]);
         assert!(!day.would_change(at(10_009), Shade::Well), "it is worse already");
-        assert!(day.would_change(at(10_009), Shade::Waiting) && day.would_change(at(10_010), Shade::Well));
+        assert!(day.would_change(at(10_009), Shade::Failing) && day.would_change(at(10_010), Shade::Well));
     }
 
     #[test]

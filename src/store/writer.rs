@@ -243,7 +243,7 @@ mod tests {
             orders.try_send(Order::Append { seq: Seq(number), entry, answer }).unwrap();
         }
         drop((orders, answers));
-        writer.run(&queue);
+        writer.run(&queue, None);
         let mut results = Vec::new();
         while let Some(answer) = answered.blocking_recv() {
             assert_eq!(answer.seq, Seq(u64::try_from(results.len()).unwrap()));
