@@ -140,9 +140,10 @@ fn every_alert_that_alertmanagers_example_names_exists() {
 fn what_stays_true_for_a_day_does_not_page_every_hour() {
     let example: Alertmanager = read(ALERTMANAGER);
     let matched = |route: &&Route| {
-        route.matchers.iter().all(|matcher| {
-            ["alertname=\"WaWatchdogResetsDaily\"", "severity=\"critical\""].contains(&matcher.as_str())
-        })
+        route
+            .matchers
+            .iter()
+            .all(|matcher| ["alertname=\"WaWatchdogResetsDaily\"", "severity=\"critical\""].contains(&matcher.as_str()))
     };
     let first = example.route.routes.iter().find(matched).expect("a route");
     assert_eq!((first.receiver.as_deref(), first.repeat_interval.as_deref()), (Some("page"), Some("24h")));

@@ -251,8 +251,7 @@ fn an_attempt_for_the_open_incident_counts_before_a_newer_one_for_what_is_over()
     let mut care = made_up_care();
     let last = Arc::clone(&care.attempts[0]);
     let memory = Cause { incident: Some(IncidentId(8)), ..Cause::clone(&last.cause) };
-    let helped =
-        AttemptView { cause: Arc::new(memory), outcome: Some(Outcome::Helped), ..AttemptView::clone(&last) };
+    let helped = AttemptView { cause: Arc::new(memory), outcome: Some(Outcome::Helped), ..AttemptView::clone(&last) };
     care.attempts.push(Arc::new(helped));
     let series = last_outcomes(care, &made_up_open());
     assert_eq!(series.len(), 1);
