@@ -63,4 +63,5 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="wa-watchdog" \
       org.opencontainers.image.description="A health watchdog for WhatsApp sessions: names the failure with evidence, and resets only when nothing gentler can help." \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="${REVISION}"

@@ -135,6 +135,20 @@ fn every_alert_that_alertmanagers_example_names_exists() {
     }
 }
 
+/// Two resets in a day stay within a day for a day, whatever is done about it.
+#[test]
+fn what_stays_true_for_a_day_does_not_page_every_hour() {
+    let example: Alertmanager = read(ALERTMANAGER);
+    let matched = |route: &&Route| {
+        route
+            .matchers
+            .iter()
+            .all(|matcher| ["alertname=\"WaWatchdogResetsDaily\"", "severity=\"critical\""].contains(&matcher.as_str()))
+    };
+    let first = example.route.routes.iter().find(matched).expect("a route");
+    assert_eq!((first.receiver.as_deref(), first.repeat_interval.as_deref()), (Some("page"), Some("24h")));
+}
+
 #[derive(Deserialize)]
 struct RuleFile {
     groups: Vec<Group>,
@@ -198,6 +212,8 @@ struct Alertmanager {
 
 #[derive(Deserialize)]
 struct Route {
+    receiver: Option<String>,
+    repeat_interval: Option<String>,
     #[serde(default)]
     matchers: Vec<String>,
     #[serde(default)]

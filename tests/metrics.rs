@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use exposition::{Series, parse};
-use wa_watchdog::engine::attempt::AttemptView;
+use wa_watchdog::engine::attempt::{AttemptView, Cause, Outcome};
+use wa_watchdog::engine::incident::{Incident, IncidentId};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
 use wa_watchdog::engine::sample::{Failure, Memory, SessionState};
@@ -223,12 +224,38 @@ fn one_outcome_is_the_last_also_while_the_next_attempt_runs() {
     let last = Arc::clone(&care.attempts[0]);
     let running = AttemptView { ended: None, outcome: None, remedy: Remedy::Reset, ..AttemptView::clone(&last) };
     care.attempts.push(Arc::new(running));
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
-    let series = &families["wa_watchdog_last_attempt_outcome"].series;
+    let series = last_outcomes(care, &made_up_open());
     assert_eq!(series.len(), 1);
-    assert_eq!(value(series, &[("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")]), Some(1.0));
+    assert_eq!(value(&series, &[("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")]), Some(1.0));
+}
+
+#[test]
+fn what_an_attempt_did_for_an_older_incident_is_not_said_of_the_one_that_is_open() {
+    let of_today = Arc::new(Incident { id: IncidentId(8), ..Incident::clone(&made_up_open()[0]) });
+    let restarted = [("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")];
+    // Yesterday's restart did not help, and nothing was tried yet today.
+    let series = last_outcomes(made_up_care(), std::slice::from_ref(&of_today));
+    assert_eq!((series.len(), value(&series, &restarted)), (1, Some(0.0)));
+    // Nothing is open any more: what was done last is still said.
+    let series = last_outcomes(made_up_care(), &[]);
+    assert_eq!((series.len(), value(&series, &restarted)), (1, Some(0.0)));
+    // What a person ordered while nothing was open was for no incident.
+    let mut care = made_up_care();
+    let ordered = Cause { incident: None, ..Cause::clone(&care.attempts[0].cause) };
+    care.attempts = vec![Arc::new(AttemptView { cause: Arc::new(ordered), ..AttemptView::clone(&care.attempts[0]) })];
+    assert_eq!(value(&last_outcomes(care, &[of_today]), &restarted), Some(0.0));
+}
+
+#[test]
+fn an_attempt_for_the_open_incident_counts_before_a_newer_one_for_what_is_over() {
+    let mut care = made_up_care();
+    let last = Arc::clone(&care.attempts[0]);
+    let memory = Cause { incident: Some(IncidentId(8)), ..Cause::clone(&last.cause) };
+    let helped = AttemptView { cause: Arc::new(memory), outcome: Some(Outcome::Helped), ..AttemptView::clone(&last) };
+    care.attempts.push(Arc::new(helped));
+    let series = last_outcomes(care, &made_up_open());
+    assert_eq!(series.len(), 1);
+    assert_eq!(value(&series, &[("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")]), Some(1.0));
 }
 
 #[test]
@@ -348,6 +375,19 @@ fn a_thousand_targets_cost_a_bounded_number_of_lines_each() {
     let lines = text.lines().count();
     // These thousand all fail, with a remedy that waits: the most that a target shows. One that is only watched has 3 lines of it.
     assert!((120_000..140_000).contains(&lines), "{lines} lines");
+}
+
+/// Returns what is written of the last attempt at a target with these open incidents.
+fn last_outcomes(care: CareView, open: &[Arc<Incident>]) -> Vec<Series> {
+    let view = TargetView { care: Arc::new(care), open: open.to_vec(), ..made_up::newcomer("new") };
+    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+    let mut families = parse(&metrics::render(&snapshot, &shell()));
+    families.remove("wa_watchdog_last_attempt_outcome").expect("it is written").series
+}
+
+/// The incident that the made-up attempts were for.
+fn made_up_open() -> Vec<Arc<Incident>> {
+    made_up::snapshot().target("shop").expect("shop").open.clone()
 }
 
 fn made_up_care() -> CareView {

@@ -1,10 +1,15 @@
 //! What the files of deployment say of one another and of the program.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use wa_watchdog::config;
+use wa_watchdog::engine::ladder::Remedy;
+
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const COMPOSE: &str = include_str!("../config/compose.yaml");
+const UNIT: &str = include_str!("../config/systemd/wa-watchdog.service");
 
 #[test]
 fn the_image_is_built_with_the_rust_that_the_manifest_asks_for() {
@@ -53,6 +58,71 @@ fn what_compose_mounts_of_the_repository_is_there() {
     }
 }
 
+/// Editors and `git` replace a file by another one, and a container in which the file itself is mounted keeps the old one for ever.
+#[test]
+fn compose_mounts_no_single_file_of_the_configuration() {
+    let mounts = COMPOSE.lines().filter_map(|line| line.trim().strip_prefix("- ./"));
+    for mount in mounts.filter_map(|mount| mount.split(':').next()) {
+        assert!(root().join("config").join(mount).is_dir(), "{mount}");
+    }
+}
+
+#[test]
+fn what_compose_tells_the_programs_to_read_is_in_what_it_mounts() {
+    for (named, folder) in
+        [("WA_WATCHDOG_CONFIG: /etc/wa-watchdog/", "examples"), ("--config.file=/etc/prometheus/", "prometheus")]
+    {
+        let file = after(COMPOSE, named).lines().next().expect("a line");
+        assert!(root().join("config").join(folder).join(file).is_file(), "{named}{file}");
+    }
+}
+
+/// What a person says in `.env` has a default, so that the file also stands without one.
+#[test]
+fn compose_asks_for_nothing() {
+    let asked = COMPOSE.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+    let names: Vec<&str> = asked.map(|one| one.split_once(":-").expect("a default").0).collect();
+    assert_eq!(names, ["SESSION_IMAGE", "SESSION_UID", "SESSION_GID", "DOCKER_GID"]);
+}
+
+#[test]
+fn the_example_for_systemd_needs_no_more_than_its_unit_allows() {
+    let example = root().join("config/examples/systemd.toml");
+    let settings = config::load(&example, &BTreeMap::new()).expect("it is well");
+    let state = set_by("StateDirectory");
+    assert!(set_by("ProtectSystem") == "strict" && settings.store.path.starts_with(format!("/var/lib/{state}")));
+    assert!(settings.server.listen.ip().is_loopback(), "whoever reaches its page can read it");
+    let is_near = |url: &str| url.starts_with("http://127.0.0.1:");
+    assert!(settings.targets.values().all(|target| is_near(&target.url)), "no container's name is known there");
+    // The token that the unit loads is the one that it names.
+    let (credential, _) = set_by("LoadCredential").split_once(':').expect("a name and a file");
+    let named = format!("WA_WATCHDOG__SERVER__TOKEN_FILE=/run/credentials/wa-watchdog.service/{credential}");
+    assert_eq!(set_by("Environment"), named);
+    // What the steps install is what the unit reads, and it is edited before it is started.
+    let steps = include_str!("../docs/deploy.md");
+    let installed = "config/examples/systemd.toml /etc/wa-watchdog/watchdog.toml";
+    assert!(set_by("ExecStart").ends_with("--config /etc/wa-watchdog/watchdog.toml"));
+    let place = |what: &str| steps.find(what).unwrap_or_else(|| unwritten(what));
+    assert!(place(installed) < place("sudoedit /etc/wa-watchdog/watchdog.toml"));
+    assert!(place("sudoedit /etc/wa-watchdog/watchdog.toml") < place("systemctl enable --now wa-watchdog"));
+}
+
+/// The twins in the environment make a whole configuration, also those that are commented out.
+#[test]
+fn coolify_can_reset_by_what_stands_there_in_comments() {
+    let text = fs::read_to_string(root().join("config/compose.coolify.yaml")).expect("it is there");
+    let mut env = BTreeMap::from([("COOLIFY_TOKEN".to_owned(), "1|t".to_owned())]);
+    env.insert("OPERATOR_TOKEN".to_owned(), "t".to_owned());
+    let twins = text.lines().map(|line| line.trim().trim_start_matches("# "));
+    for (name, value) in twins.filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.contains("__")) {
+        env.insert(name.to_owned(), filled(value.trim_matches('"')));
+    }
+    let settings = config::parse("", "environment", Path::new(""), &env).expect("it is well");
+    let hooks: Vec<Remedy> = settings.targets["shop"].hooks.keys().copied().collect();
+    // What a reset moved aside comes back by the same hook.
+    assert_eq!(hooks, [Remedy::Restart, Remedy::Reset, Remedy::Restore]);
+}
+
 #[test]
 fn images_of_others_are_pinned() {
     let images: Vec<&str> = COMPOSE.lines().filter_map(|line| line.trim().strip_prefix("image: ")).collect();
@@ -78,6 +148,8 @@ fn manifests_and_labels_name_this_version() {
         let version = concat!("/wa-watchdog:", env!("CARGO_PKG_VERSION"));
         assert!(images.clone().count() >= 1 && images.clone().all(|line| line.ends_with(version)), "{file}");
     }
+    let label = concat!("org.opencontainers.image.version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    assert!(DOCKERFILE.contains(label), "{label}");
 }
 
 #[test]
@@ -92,6 +164,27 @@ fn the_operator_of_prometheus_gets_the_rules_as_they_are() {
 
 fn indent(line: &str) -> String {
     if line.is_empty() { String::new() } else { format!("  {line}") }
+}
+
+/// What the unit sets a key to.
+fn set_by(key: &str) -> &'static str {
+    let mut lines = UNIT.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    lines.next().unwrap_or_else(|| unwritten(key))
+}
+
+/// Writes a value in the place of what Coolify asks for: its default, else something that fits.
+fn filled(value: &str) -> String {
+    let Some(asked) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return value.to_owned() };
+    match asked.split_once(":-") {
+        Some((_, default)) => default.to_owned(),
+        None if asked.starts_with("SESSION_URL") => "http://whatsapp-service:3001".to_owned(),
+        None => "bsow8kw4s8kgk0ow4c4sw0go".to_owned(),
+    }
+}
+
+#[expect(clippy::panic, reason = "helper of tests")]
+fn unwritten(what: &str) -> ! {
+    panic!("nobody writes {what}")
 }
 
 fn after<'a>(text: &'a str, mark: &str) -> &'a str {

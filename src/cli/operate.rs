@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::api::{Api, Complaint, Reply};
-use super::site::{Misuse, list};
+use super::site::{Misuse, by_environment, is_by_environment, list};
 use super::watch::TargetName;
 use super::{Format, Outcome, block_on, print};
-use crate::config::{self, Secret};
+use crate::config::{self, Problem, Secret, Settings};
 use crate::engine::TargetId;
 use crate::engine::attempt::AttemptId;
 
@@ -34,7 +34,7 @@ struct Order {
     #[arg(long, env = "WA_WATCHDOG_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The watchdog's configuration: where it listens and which token it wants are read there, unless --url and --token-file say so.
-    /// Without it the one that `WA_WATCHDOG_CONFIG` names.
+    /// Without it the one that `WA_WATCHDOG_CONFIG` names, or the environment where that alone says what to watch.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How the answer is printed.
@@ -328,13 +328,12 @@ impl Order {
 
     /// Finds where to order, and with which token.
     fn counter(&self, env: &Env) -> anyhow::Result<(Api, Option<SecretString>)> {
-        let server = match &self.config {
-            Some(file) => Some(server(file, env)?),
-            None => env.get("WA_WATCHDOG_CONFIG").filter(|name| !name.is_empty()).and_then(|name| {
-                // A bad file must not stand between a person and a pause.
-                let found = server(Path::new(name), env);
-                found.inspect_err(|error| print::complain(&format!("WA_WATCHDOG_CONFIG is not used: {error}"))).ok()
-            }),
+        let named = env.get("WA_WATCHDOG_CONFIG").filter(|name| !name.is_empty());
+        let server = match (&self.config, named) {
+            (Some(file), _) => Some(server(config::load(file, env))?),
+            (None, Some(name)) => unless_bad("WA_WATCHDOG_CONFIG", server(config::load(Path::new(name), env))),
+            (None, None) if is_by_environment(env) => unless_bad("the environment", server(by_environment(env))),
+            (None, None) => None,
         };
         let (listen, secret) = server.map(|server| (server.listen, server.token)).unzip();
         let named = self.token_file.clone().filter(|file| !file.as_os_str().is_empty()).map(Secret::File);
@@ -355,8 +354,13 @@ fn of_target(target: &TargetName, word: &str) -> String {
     format!("/api/v1/targets/{}/{word}", target.0)
 }
 
-fn server(file: &Path, env: &Env) -> Result<config::Server, Misuse> {
-    config::load(file, env).map(|settings| settings.server).map_err(|problems| Misuse(list(&problems)))
+fn server(read: Result<Settings, Vec<Problem>>) -> Result<config::Server, Misuse> {
+    read.map(|settings| settings.server).map_err(|problems| Misuse(list(&problems)))
+}
+
+/// A bad configuration must not stand between a person and a pause.
+fn unless_bad(what: &str, found: Result<config::Server, Misuse>) -> Option<config::Server> {
+    found.inspect_err(|error| print::complain(&format!("{what} is not used: {error}"))).ok()
 }
 
 /// Writes the URL of a listener, as this machine reaches it.
@@ -398,7 +402,30 @@ fn confirm(target: &TargetId, what: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+    use secrecy::ExposeSecret as _;
+
     use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn where_the_environment_alone_says_what_to_watch_it_says_the_token_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "t0ken").unwrap();
+        let twins = [
+            ("WA_WATCHDOG_CONFIG", ""),
+            ("WA_WATCHDOG__SERVER__LISTEN", "0.0.0.0:19877"),
+            ("WA_WATCHDOG__SERVER__TOKEN_FILE", token.to_str().unwrap()),
+            ("WA_WATCHDOG__TARGET__SHOP__DIALECT", "whatsapp-service"),
+            ("WA_WATCHDOG__TARGET__SHOP__URL", "http://whatsapp-service:3001"),
+        ];
+        let env: Env = twins.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let args = ["wa-watchdog", "pause", "shop", "--reason", "r"];
+        let Command::Pause(args) = Cli::parse_from(args).command else { unreachable!("a pause") };
+        let (api, found) = args.order.counter(&env).unwrap();
+        assert_eq!((api.named(), found.unwrap().expose_secret()), (Some("http://127.0.0.1:19877"), "t0ken"));
+    }
 
     #[test]
     fn a_listener_on_every_address_is_reached_on_loopback() {

@@ -56,10 +56,7 @@ impl Site {
         let file = match self.config.clone().or(named) {
             Some(file) => file,
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
-            // A container may be configured by its environment alone.
-            None if env.keys().any(|name| TWINS.iter().any(|twins| name.starts_with(twins))) => {
-                return config::parse("", "environment", Path::new(""), env);
-            }
+            None if is_by_environment(env) => return by_environment(env),
             None => return Err(vec![nothing_to_watch()]),
         };
         config::load(&file, env)
@@ -88,6 +85,18 @@ const DEFAULT_FILE: &str = "watchdog.toml";
 const CONFIG_VARIABLE: &str = "WA_WATCHDOG_CONFIG";
 /// What the environment twins of targets and of discoveries begin with.
 const TWINS: [&str; 2] = ["WA_WATCHDOG__TARGET__", "WA_WATCHDOG__DISCOVER__"];
+
+/// Tells whether the environment alone says what to watch, as in a container without a file.
+pub(super) fn is_by_environment(env: &BTreeMap<String, String>) -> bool {
+    let is_named = env.get(CONFIG_VARIABLE).is_some_and(|name| !name.is_empty());
+    let has_twins = || env.keys().any(|name| TWINS.iter().any(|twins| name.starts_with(twins)));
+    !is_named && !Path::new(DEFAULT_FILE).exists() && has_twins()
+}
+
+/// Reads the settings from the environment alone.
+pub(super) fn by_environment(env: &BTreeMap<String, String>) -> Result<Settings, Vec<Problem>> {
+    config::parse("", "environment", Path::new(""), env)
+}
 
 fn nothing_to_watch() -> Problem {
     Problem {

@@ -20,7 +20,7 @@ pub enum Refusal {
     CannotHelp,
     /// The target has no hook for it.
     NoHook,
-    /// The last attempt was too lately.
+    /// The last attempt was too recent.
     Cooldown,
     /// Too many attempts in the window.
     Budget,

@@ -41,13 +41,20 @@ pub(super) fn attempt_in_progress(scrape: Scrape<'_>, rows: &mut Rows) {
     }
 }
 
-/// Leaves out every other outcome: of 30 combinations a target one is true. The attempts come from the ledger, so that a restart of
+/// Leaves out every other outcome: of 30 combinations a target one is shown. The attempts come from the ledger, so that a restart of
 /// the watchdog does not forget what came of the last one.
+///
+/// What an attempt did for an incident that is over says nothing of the one that is open now: it is 0, and gives way to what was done for
+/// an open one.
 pub(super) fn last_attempt_outcome(scrape: Scrape<'_>, rows: &mut Rows) {
     for (target, view) in scrape.targets() {
-        let known = view.care.attempts.iter().rev().find_map(|attempt| Some((attempt.remedy, attempt.outcome?)));
-        if let Some((remedy, outcome)) = known {
-            rows.flag(&[target, remedy.as_str(), outcome.as_str()], true);
+        let known = view.care.attempts.iter().rev().filter_map(|attempt| {
+            let is_open = view.open.iter().any(|incident| attempt.cause.incident == Some(incident.id));
+            Some((is_open, attempt.remedy, attempt.outcome?))
+        });
+        let newest = known.clone().find(|(is_open, ..)| *is_open).or_else(|| known.clone().next());
+        if let Some((is_open, remedy, outcome)) = newest {
+            rows.flag(&[target, remedy.as_str(), outcome.as_str()], is_open);
         }
     }
 }

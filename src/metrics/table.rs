@@ -121,7 +121,7 @@ pub(super) static CATALOGUE: [Declared; 53] = [
         "wa_watchdog_last_attempt_outcome",
         &["target", "remedy", "outcome"],
         last_attempt_outcome,
-        "What came of the newest attempt of which that is known: 1 for its remedy and outcome, all others absent.",
+        "What came of the newest attempt of which that is known: 1 while the incident is open that it was for, 0 once that is over; all others absent.",
     ),
     counter(
         "wa_watchdog_resets_total",

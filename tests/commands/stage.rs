@@ -91,6 +91,7 @@ impl Stage {
         let line =
             line.replace("/run/secrets/wasender_pat", "token").replace("/data/whatsapp_bot.db", "whatsapp_bot.db");
         let line = line.replace("--wasender 16548", &format!("--wasender 16548 --wasender-url {gateway}/api"));
+        let line = line.replace("/etc/wa-watchdog/watchdog.toml", "watchdog.toml");
         // It would ask a person to type the name.
         let line = line.replace("wa-watchdog reset shop ", "wa-watchdog reset shop --yes ");
         if line.starts_with("curl ") {

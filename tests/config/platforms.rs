@@ -294,12 +294,19 @@ fn the_manifest_holds_a_good_configuration() {
     let (_, toml) = manifest.split_once("  watchdog.toml: |\n").expect("the file in it");
     let lines = toml.lines().map(|line| line.strip_prefix("    ").unwrap_or(line));
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-    let env = crate::env(&[("OPERATOR_TOKEN", "t")]);
+    let stateful_set = std::fs::read_to_string(crate::root().join("config/kubernetes/statefulset.yaml")).unwrap();
+    // The token is where the manifest mounts it; here it is elsewhere.
+    let (_, mounted) =
+        stateful_set.split_once("- name: WA_WATCHDOG__SERVER__TOKEN_FILE\n              value: ").unwrap();
+    let (folder, _) = mounted.lines().next().unwrap().rsplit_once('/').unwrap();
+    assert!(stateful_set.contains(&format!("- name: token\n              mountPath: {folder}\n")));
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "t").unwrap();
+    let env = crate::env(&[("WA_WATCHDOG__SERVER__TOKEN_FILE", token.path().to_str().unwrap())]);
     let settings =
         config::parse(&text, "f", Path::new(""), &env).unwrap_or_else(|problems| panic!("{}", in_words(&problems)));
     assert_eq!(in_words(&settings.warnings), "");
     assert_eq!(rows(&settings, Remedy::Reset).len(), 3);
-    let stateful_set = std::fs::read_to_string(crate::root().join("config/kubernetes/statefulset.yaml")).unwrap();
     let Call::Kubernetes(call) = &deeds(&settings, Remedy::Reset)[0] else { panic!("a call of Kubernetes") };
     let KubernetesDeed::Mark { session_dir } = &call.deed else { panic!("the mark comes first") };
     let mounted = format!("mountPath: {}\n", session_dir.display());

@@ -33,6 +33,7 @@ use At::{Annotation, Panel, Variable};
 use Plant::{Remove, Set, Write};
 
 const EXPR: &str = "/targets/0/expr";
+const LINK: &str = "/fieldConfig/defaults/links/0/url";
 
 fn faults() -> Vec<Fault> {
     vec![
@@ -77,6 +78,13 @@ fn faults() -> Vec<Fault> {
         Fault("grid", Panel("Series"), Set("/gridPos/h", json!(0))),
         Fault("target variable", Variable("target"), Set("/includeAll", json!(false))),
         Fault("narrowed to the target", Panel("Polls answered"), Write(EXPR, ", target=~\"$target\"", "")),
+        Fault("of the watchdog alone", Panel("Watchdog"), Write(EXPR, "wa_watchdog_build_info", "up")),
+        Fault(
+            "of the watchdog alone",
+            Panel("Processor"),
+            Write(EXPR, " and on (job, instance) ", " + on (job, instance) "),
+        ),
+        Fault("pages for people", Panel("Polls answered"), Write(LINK, "/targets/", "/api/v1/targets/")),
         Fault("metric exists", Panel("Memory"), Write(EXPR, "memory_used_bytes", "memory_usage_bytes")),
         Fault("metric exists", Panel("Probe latency"), Write(EXPR, "seconds_bucket", "seconds_buckets")),
         Fault("metric exists", Variable("job"), Write("/query", "build_info", "info")),

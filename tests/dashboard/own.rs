@@ -19,6 +19,8 @@ pub(crate) const RULES: &[Rule] = &[
     ("grid", grid),
     ("target variable", target_variable),
     ("narrowed to the target", narrowed_to_target),
+    ("of the watchdog alone", of_the_watchdog_alone),
+    ("pages for people", pages_for_people),
     ("metric exists", metric_exists),
     ("label exists", label_exists),
     ("every metric is shown", every_metric_is_shown),
@@ -98,6 +100,25 @@ fn target_variable(board: &Board) -> Vec<String> {
 
 fn narrowed_to_target(board: &Board) -> Vec<String> {
     lacking(board, "target", |series| declared(series).is_some_and(|metric| metric.labels.contains(&"target")))
+}
+
+/// Every job of a Prometheus has these series: without one of ours beside them, all of them would be shown as watchdogs.
+fn of_the_watchdog_alone(board: &Board) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (query, reading) in board.readings() {
+        let is_ours = reading.selectors.iter().any(|selector| declared(&selector.series).is_some());
+        let others = reading.selectors.iter().filter(|selector| OTHERS.contains(&selector.series.as_str()));
+        let alone = others.filter(|_| !is_ours || !query.text.contains("and on (job, instance)"));
+        faults.extend(alone.map(|selector| format!("{}: {} of every job", query.place, selector.series)));
+    }
+    faults
+}
+
+/// Links into the watchdog lead to what a person can read.
+fn pages_for_people(board: &Board) -> Vec<String> {
+    let text = board.0.to_string();
+    let links = text.split('"').filter(|text| text.starts_with("${status_page}"));
+    links.filter(|link| link.contains("/api/")).map(str::to_owned).collect()
 }
 
 fn metric_exists(board: &Board) -> Vec<String> {

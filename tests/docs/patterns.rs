@@ -34,7 +34,7 @@ const GUARDS: [(Refusal, &str); 14] = [
     (Refusal::Storm, "Many targets turned bad together, or a network path is down: the cause is elsewhere."),
     (Refusal::CannotHelp, "The remedy cannot help this pattern, or a gentler one must fail first."),
     (Refusal::NoHook, "Nobody said how it is carried out."),
-    (Refusal::Cooldown, "The last attempt was too lately."),
+    (Refusal::Cooldown, "The last attempt was too recent."),
     (Refusal::Budget, "Too many within an hour, a day, or since the last reset; of this target or of all."),
     (Refusal::QuietHours, "It ends in a scan, and nobody is awake."),
     (Refusal::UnderlyingProblem, "Resets do not last: a person must look."),
@@ -78,6 +78,16 @@ fn the_patterns_stand_in_their_order() {
     let text = read("docs/patterns.md");
     let headings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     assert_eq!(headings, Pattern::ALL.map(Pattern::as_str));
+}
+
+/// The table of the README is written by hand.
+#[test]
+fn the_readme_names_every_pattern_in_their_order() {
+    let text = read("README.md");
+    let (_, table) = text.split_once("\n| pattern | when | fits first |\n|---|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let names: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    assert_eq!(names, Pattern::ALL.map(Pattern::as_str));
 }
 
 #[test]
