@@ -128,6 +128,23 @@ pageTest(stage, "what is marked is not held for longer than half a minute", {}, 
   await eventually("it goes on", async () => !await isOld());
 });
 
+pageTest(stage, "a row that turns while the page is loaded anew is not forgotten", {}, async ({ page, watchdog, gateway }) => {
+  gateway.set("apple", DOWN);
+  await watchdog.believes("apple", "failing");
+  // Of a page that was filtered the rest is fetched: here it comes late, and is old.
+  await page.route(`${watchdog.url}/`, async (route) => {
+    const response = await route.fetch();
+    gateway.set("apple", WELL);
+    await watchdog.believes("apple", "healthy");
+    // What is well changes no more.
+    await new Promise((done) => { setTimeout(done, 5000); });
+    await route.fulfill({ response });
+  });
+  await page.goto(`${watchdog.url}/?q=appl`);
+  await page.locator('tr[data-target="cherry"]').waitFor({ state: "attached", timeout: 20_000 });
+  await page.locator('tr[data-target="apple"][data-verdict="healthy"]').waitFor();
+});
+
 /** Chromium without a window shows every page at the same time; what a page does when it is hidden is told to it here. */
 const hide = (page, hidden) => page.evaluate((hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, value: hidden });

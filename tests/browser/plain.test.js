@@ -20,7 +20,7 @@ pageTest(stage, "without a script: a session is paused and resumed", plain, asyn
   await page.getByRole("link", { name: "Pause" }).click();
   await signIn(page, TOKEN);
   await order(page, "pause", { for: "30min" });
-  assert.match(await page.locator("#flash").innerText(), /^paused until/);
+  assert.match(await page.locator("#flash").innerText(), /^paused: it watches and tells, and does nothing$/);
   assert.match(await page.locator("#banners").innerText(), /Paused by Ana until/);
   assert.equal((await watchdog.api("targets/shop")).care.pause.who, "Ana");
   await page.getByRole("link", { name: "Resume" }).first().click();

@@ -21,7 +21,7 @@ storm_targets = 1000
 
 [policy]
 poll_every = "1s"
-timeout = "2s"
+timeout = "900ms"
 qr_every = "1s"
 settle = "1s"
 steady = "2s"
