@@ -192,7 +192,8 @@ async fn what_holds_for_all_sessions_is_told_on_the_page_of_each_as_it_changes()
     let mut stream = Stream::open(&server, "target=atelier").await;
     let begun = stream.until("Log signals").await;
     assert!(begun.contains("A network path is down") && begun.contains("A storm is on"), "{begun}");
-    let mut snapshot = made_up::snapshot();
+    // The session itself stays as it is.
+    let mut snapshot = Snapshot::clone(&server.snapshot.borrow());
     snapshot.pause = snapshot.pause.map(|pause| PauseView { reason: Word::new("moving house"), ..pause });
     server.snapshot.send_replace(Arc::new(snapshot));
     let news = stream.until("moving house").await;
