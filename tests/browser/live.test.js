@@ -87,28 +87,33 @@ pageTest(stage, "a watchdog that begins anew is found again, and what was missed
   gateway.set("apple", WELL);
 });
 
+const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+/** Marks something to be copied, and the part as it is now. */
+const mark = (page, what) => page.evaluate((what) => {
+  document.getSelection().selectAllChildren(document.querySelector(what));
+  document.getElementById("session").dataset.old = "yes";
+}, what);
+const isOld = (page) => page.locator("#session").evaluate((session) => session.dataset.old === "yes");
+
+/** Marks a part that stays as it was: a poll a second tells something new of it. A verdict that changes meanwhile may end that once. */
+const stays = (page) => eventually("what was marked stays", async () => {
+  await mark(page, "#explain-h");
+  await wait(3000);
+  return isOld(page);
+}, 20_000);
+
 pageTest(stage, "what is marked to be copied stays for a while, and no verdict waits for it", {}, async ({ page, watchdog, gateway }) => {
   gateway.set("berry", WELL);
   await watchdog.believes("berry", "healthy");
   await openLive(page, `${watchdog.url}/targets/berry`);
-  const mark = () => page.locator("#explain-h").evaluate((heading) => {
-    document.getSelection().selectAllChildren(heading);
-    document.getElementById("session").dataset.old = "yes";
-  });
-  const isOld = () => page.locator("#session").evaluate((session) => session.dataset.old === "yes");
-  await mark();
-  // A poll a second changes what is told of it.
-  await new Promise((done) => { setTimeout(done, 3000); });
-  assert.ok(await isOld(), "what was marked went away");
+  await stays(page);
   gateway.set("berry", DOWN);
   await page.locator('#session[data-verdict="failing"]').waitFor();
-  assert.ok(!await isOld());
+  assert.ok(!await isOld(page));
   // Something marked elsewhere holds nothing.
-  await page.evaluate(() => {
-    document.getSelection().selectAllChildren(document.querySelector(".brand"));
-    document.getElementById("session").dataset.old = "yes";
-  });
-  await eventually("it goes on", async () => !await isOld());
+  await mark(page, ".brand");
+  await eventually("it goes on", async () => !await isOld(page));
   gateway.set("berry", WELL);
 });
 
@@ -117,15 +122,9 @@ pageTest(stage, "what is marked is not held for longer than half a minute", {}, 
   await watchdog.believes("berry", "healthy");
   await page.clock.install();
   await openLive(page, `${watchdog.url}/targets/berry`);
-  await page.locator("#explain-h").evaluate((heading) => {
-    document.getSelection().selectAllChildren(heading);
-    document.getElementById("session").dataset.old = "yes";
-  });
-  const isOld = () => page.locator("#session").evaluate((session) => session.dataset.old === "yes");
-  await new Promise((done) => { setTimeout(done, 3000); });
-  assert.ok(await isOld());
+  await stays(page);
   await page.clock.fastForward(31_000);
-  await eventually("it goes on", async () => !await isOld());
+  await eventually("it goes on", async () => !await isOld(page));
 });
 
 pageTest(stage, "a row that turns while the page is loaded anew is not forgotten", {}, async ({ page, watchdog, gateway }) => {
@@ -137,7 +136,7 @@ pageTest(stage, "a row that turns while the page is loaded anew is not forgotten
     gateway.set("apple", WELL);
     await watchdog.believes("apple", "healthy");
     // What is well changes no more.
-    await new Promise((done) => { setTimeout(done, 5000); });
+    await wait(5000);
     await route.fulfill({ response });
   });
   await page.goto(`${watchdog.url}/?q=appl`);
