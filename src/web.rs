@@ -2,7 +2,7 @@
 //!
 //! | route | method | answers |
 //! |---|---|---|
-//! | `/` | GET | the status page: every session, worst first; `?q=` a part of the name, `?show=` failing, unwell, waiting or healthy |
+//! | `/` | GET | the status page: every session, worst first; `?q=` a part of the name, `?show=` failing, suspect, unwell, waiting or healthy |
 //! | `/targets/NAME` | GET | the page of one session |
 //! | `/targets/NAME/order/VERB` | GET, POST | what an order would do, and its form; VERB as in the API below |
 //! | `/order/pause`, `/order/resume` | GET, POST | the same for all targets |
@@ -112,8 +112,9 @@ pub const LOG_LINES_MAX: usize = 1000;
 pub const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// Most connections at the same time; those beyond wait in the kernel's queue until one ends.
 ///
-/// That many streams of events, and as many again for scrapes, orders, webhooks, and the further connections that a browser opens
-/// beside its stream: open pages never keep anybody else waiting. One costs a few kilobytes.
+/// [`STREAMS_MAX`] of them may be streams of events; the rest is for scrapes, orders, webhooks, and the further connections that a
+/// browser opens beside its streams. A browser itself opens six to one host: a page that is hidden gives its stream back, so that
+/// the one that is looked at gets through. One costs a few kilobytes.
 pub const CONNECTIONS_MAX: usize = 128;
 /// How long one connection is used; then its running answer is the last, and has [`STOP_GRACE`] to leave. Bounds clients that
 /// read slowly.

@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Ledger entries that could not be written.
     pub ledger_errors: u64,
+    /// Whether the newest of which it is known could not.
+    pub ledger_fails: bool,
     /// Network paths that sessions need, as far as they were looked at.
     pub paths: Vec<PathView>,
     /// Times at which the watchdog found that it had been suspended, or that a clock had jumped.
@@ -235,7 +237,7 @@ pub struct HandOffView {
     pub incident: Option<IncidentId>,
     /// Since when.
     pub since: Wall,
-    /// When the codes that are shown end; absent before the first is shown.
+    /// When the codes that are shown end; absent once they have, until the next are shown.
     pub deadline: Option<Wall>,
     /// When the scan counts as not made.
     pub until: Wall,

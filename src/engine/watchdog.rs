@@ -202,6 +202,7 @@ pub struct Watchdog {
     epoch: u64,
     dropped: BTreeMap<&'static str, u64>,
     ledger_errors: u64,
+    ledger_fails: bool,
     /// Attempts under way, one a target at most.
     runs: BTreeMap<TargetId, Run>,
     /// What waits for an entry to be durable.
@@ -261,6 +262,7 @@ impl Watchdog {
             epoch: 0,
             dropped: BTreeMap::new(),
             ledger_errors: 0,
+            ledger_fails: false,
             runs: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             agenda: BTreeSet::new(),
@@ -284,6 +286,7 @@ impl Watchdog {
         match input {
             Input::Observed(id, sample) => self.observe(now, &id, &sample),
             Input::Recorded(seq) => {
+                self.ledger_fails = false;
                 self.pending.remove(&seq);
                 if let Some(awaited) = self.awaiting.remove(&seq) {
                     self.recorded(now, awaited);
@@ -336,6 +339,7 @@ impl Watchdog {
             incidents,
             dropped: self.dropped.clone(),
             ledger_errors: self.ledger_errors,
+            ledger_fails: self.ledger_fails,
             suspensions: self.epoch,
         }
     }
@@ -416,6 +420,7 @@ impl Watchdog {
 
     fn record_failed(&mut self, now: Moment, seq: Seq) {
         self.ledger_errors = self.ledger_errors.saturating_add(1);
+        self.ledger_fails = true;
         if let Some(entry) = self.pending.remove(&seq) {
             if entry.fact.must_not_be_lost() && self.unrecorded.len() < UNRECORDED_MAX {
                 self.unrecorded.push_back(entry.clone());

@@ -5,8 +5,14 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::time::timeout;
 
-use super::BODY_WITHIN;
 use super::reply::{Answer, problem};
+use super::{BODY_BYTES_MAX, BODY_WITHIN};
+
+/// Reads the form of a page.
+pub(super) async fn form(body: Incoming) -> Result<String, Answer> {
+    let text = read(body, BODY_BYTES_MAX, "send the form as it is").await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
 
 /// Reads a body of so many bytes at most; `needs` says what the route takes, as a hint.
 pub(super) async fn read(body: Incoming, bytes_max: usize, needs: &str) -> Result<Bytes, Answer> {

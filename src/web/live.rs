@@ -1,8 +1,8 @@
 //! What keeps open pages live: one task renders what changed, once for all of them, and every stream gets the same bytes.
 //!
-//! The task looks at most once in [`ROUND_EVERY`], and renders only rows whose target changed. Who reads too slowly is cut off and
-//! comes back by itself; who comes back says what it saw last, and gets what it missed, or is told to load its page anew. While no
-//! page is open nothing is rendered.
+//! The task looks at most once in [`ROUND_EVERY`], and renders only what changed of what somebody looks at. Who reads too slowly is
+//! cut off and comes back by itself; who comes back says what it saw last, and gets what it missed, or is told to load its page
+//! anew. While no page is open nothing is rendered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -28,11 +28,13 @@ use super::{Desk, ROUND_EVERY, STREAM_BEAT, STREAM_BEATS_MAX, STREAM_QUEUE_MAX, 
 const ROUND_ROWS_MAX: usize = 200;
 /// Most bytes of past rounds that are kept for who comes back.
 const PAST_BYTES_MAX: usize = 1024 * 1024;
-/// For how many beats after a page was loaded its stream is waited for.
+/// For how many beats the stream of a page of the fleet is waited for: after it was loaded, and after its stream ended.
 const AWAITED_BEATS: u32 = 4;
 
 /// Tells a page to load itself anew.
 const RESYNC: &str = "event: resync\ndata: -\n\n";
+/// Tells a page that its session is not watched any more.
+const GONE: &str = "event: gone\ndata: -\n\n";
 /// What every stream begins with: how long to wait before coming back, in milliseconds.
 const BEGIN: &str = "retry: 2000\n\n";
 /// Keeps a stream that has no news from looking dead.
@@ -47,8 +49,8 @@ pub(super) struct Hub {
 
 #[derive(Debug)]
 struct Seen {
-    /// What all pages of the fleet show, or have been sent; none while nobody looks.
-    base: Option<(Arc<Snapshot>, Parts)>,
+    /// What all pages show, or have been sent; none while nobody looks.
+    base: Option<Base>,
     /// Distinguishes this start of the watchdog from every other.
     start: u64,
     /// The number of the last round that had news.
@@ -56,8 +58,17 @@ struct Seen {
     past: VecDeque<(u64, Bytes)>,
     fleet: Vec<Stream>,
     sessions: BTreeMap<TargetId, Vec<Stream>>,
-    /// For how many beats more a page may still open its stream.
+    /// For how many beats more a page of the fleet may still open its stream.
     awaited: u32,
+}
+
+/// What pages show.
+#[derive(Debug)]
+struct Base {
+    snapshot: Arc<Snapshot>,
+    banners: String,
+    /// What else is on the page of the fleet; none while nobody looks at that.
+    parts: Option<Parts>,
 }
 
 #[derive(Debug)]
@@ -76,10 +87,10 @@ pub(super) struct Events {
 }
 
 /// What a stream is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
     Fleet,
-    Session(&'a str),
+    Session(String),
 }
 
 /// Renders what changes until the server stops; then ends every stream.
@@ -88,17 +99,25 @@ pub(super) async fn keep(desk: Arc<Desk>, stop: CancellationToken) {
     let mut beats = interval(STREAM_BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        tokio::select! {
+        let is_beat = tokio::select! {
             () = stop.cancelled() => break,
-            changed = snapshots.changed() => if changed.is_err() { break },
-            _ = beats.tick() => desk.live.beat(),
-        }
-        if desk.live.is_wanted() {
-            let desk = Arc::clone(&desk);
-            let rendering = tokio::task::spawn_blocking(move || desk.live.turn(&desk));
-            if let Err(error) = rendering.await {
-                tracing::error!(%error, "what changed cannot be rendered");
+            changed = snapshots.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                false
             }
+            _ = beats.tick() => true,
+        };
+        let turning = Arc::clone(&desk);
+        let rendering = tokio::task::spawn_blocking(move || {
+            if is_beat {
+                turning.live.beat();
+            }
+            turning.live.turn(&turning);
+        });
+        if let Err(error) = rendering.await {
+            tracing::error!(%error, "what changed cannot be rendered");
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -109,18 +128,19 @@ pub(super) async fn keep(desk: Arc<Desk>, stop: CancellationToken) {
 }
 
 /// Opens a stream.
-pub(super) fn open(desk: &Arc<Desk>, view: View<'_>, after: Option<&str>, headers: &HeaderMap) -> Answer {
+pub(super) async fn open(desk: &Arc<Desk>, topic: Topic, after: Option<&str>, headers: &HeaderMap) -> Answer {
     let Ok(place) = Arc::clone(&desk.live.places).try_acquire_owned() else { return too_many_streams() };
     // A browser that comes back says what it saw last.
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or(after);
-    let coming = match view {
-        View::Fleet => desk.live.join_fleet(desk, last),
-        View::Session(name) => match desk.live.join_session(desk, name) {
-            Some(coming) => coming,
-            None => return page::no_such_session(),
-        },
-    };
-    events(Events { coming, _place: place })
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or(after).map(str::to_owned);
+    let joining = page::aside(desk, move |desk| match topic {
+        Topic::Fleet => Some(desk.live.join_fleet(desk, last.as_deref())),
+        Topic::Session(name) => desk.live.join_session(desk, &name),
+    });
+    match joining.await {
+        Ok(Some(coming)) => events(Events { coming, _place: place }),
+        Ok(None) => page::no_such_session(),
+        Err(failed) => failed,
+    }
 }
 
 impl Hub {
@@ -140,95 +160,52 @@ impl Hub {
 
     /// Begins a page of the fleet: returns the snapshot to show, and the word with which its stream goes on from there.
     ///
-    /// The snapshot is taken while no round runs, so that it is never older than what streams were sent.
+    /// Every stream is sent what leads up to that snapshot. Else a row that changes and changes back before the next round would
+    /// be wrong on this page for good.
     pub(super) fn begin(&self, desk: &Desk) -> (Arc<Snapshot>, String) {
         let mut seen = self.seen();
-        let snapshot = desk.snapshot();
-        seen.awaited = AWAITED_BEATS;
-        if seen.base.is_none() {
-            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
-        }
-        (snapshot, seen.mark())
+        (seen.follow_fleet(desk), seen.mark())
     }
 
     fn join_fleet(&self, desk: &Desk, after: Option<&str>) -> mpsc::Receiver<Bytes> {
         let mut seen = self.seen();
-        if seen.base.is_none() {
-            let snapshot = desk.snapshot();
-            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
-        }
+        seen.follow_fleet(desk);
         let missed = after.and_then(|mark| seen.missed(mark));
         let first = match missed {
             Some(missed) => [BEGIN.as_bytes(), &missed].concat(),
             None => format!("{BEGIN}id: {}\n{RESYNC}", seen.mark()).into_bytes(),
         };
         let (stream, coming) = Stream::open(first.into());
-        seen.fleet.push(stream);
+        seen.fleet.extend(self.kept(stream));
         coming
     }
 
     fn join_session(&self, desk: &Desk, name: &str) -> Option<mpsc::Receiver<Bytes>> {
         let mut seen = self.seen();
-        let snapshot = desk.snapshot();
+        let snapshot = seen.advance(desk);
         let view = snapshot.target(name)?;
         let mut first = String::from(BEGIN);
         write_event(&mut first, "session", &page::session_part(desk, &snapshot, view));
-        if seen.base.is_none() {
-            seen.base = Some((Arc::clone(&snapshot), Parts::of(desk, &snapshot)));
-        }
         let (stream, coming) = Stream::open(first.into());
-        seen.sessions.entry(view.target.clone()).or_default().push(stream);
+        seen.sessions.entry(view.target.clone()).or_default().extend(self.kept(stream));
         Some(coming)
     }
 
-    fn is_wanted(&self) -> bool {
-        let mut seen = self.seen();
-        if 0 < seen.awaited || !seen.fleet.is_empty() || !seen.sessions.is_empty() {
-            return true;
-        }
-        if seen.base.take().is_some() {
-            // What changes from here on nobody keeps: a page of before must load itself anew.
-            seen.past.clear();
-            seen.round = seen.round.saturating_add(1);
-        }
-        false
-    }
-
-    /// Renders and sends what changed since the turn before.
+    /// Sends what changed, as far as anybody looks.
     fn turn(&self, desk: &Desk) {
         let mut seen = self.seen();
-        let Some((old, parts)) = seen.base.take() else { return };
-        let new = desk.snapshot();
-        let fresh = Parts::of(desk, &new);
-        let news = fleet_news(&old, &new, &parts, &fresh);
-        if !news.is_empty() {
-            seen.round = seen.round.saturating_add(1);
-            let news = Bytes::from(format!("{news}id: {}\nevent: seen\ndata: -\n\n", seen.mark()));
-            let round = seen.round;
-            seen.keep(round, news.clone());
-            send(&mut seen.fleet, &news);
+        if seen.has_fleet() || !seen.sessions.is_empty() {
+            seen.advance(desk);
+        } else {
+            seen.base = None;
         }
-        let all_changed = fleet_flags(&old) != fleet_flags(&new);
-        for (target, streams) in &mut seen.sessions {
-            let [before, now] = [&old, &new].map(|snapshot| snapshot.target(target.as_str()));
-            let text = match (before, now) {
-                (Some(before), Some(now)) if Arc::ptr_eq(before, now) && !all_changed => continue,
-                (_, Some(now)) => {
-                    let mut text = String::new();
-                    write_event(&mut text, "session", &page::session_part(desk, &new, now));
-                    text
-                }
-                (_, None) => String::from(RESYNC),
-            };
-            send(streams, &text.into());
-        }
-        seen.base = Some((new, fresh));
     }
 
     /// Says to every stream that it still is there, and ends those that are old: each comes back on another connection.
     fn beat(&self) {
         let mut seen = self.seen();
         seen.awaited = seen.awaited.saturating_sub(1);
+        let had_fleet = !seen.fleet.is_empty();
         seen.each(|streams| {
             send(streams, &Bytes::from_static(BEAT));
             for stream in streams.iter_mut() {
@@ -237,6 +214,14 @@ impl Hub {
             streams.retain(|stream| stream.beats < STREAM_BEATS_MAX);
         });
         seen.sessions.retain(|_, streams| !streams.is_empty());
+        if had_fleet && seen.fleet.is_empty() {
+            seen.awaited = AWAITED_BEATS;
+        }
+    }
+
+    /// One that comes when all have ended ends at once.
+    fn kept(&self, stream: Stream) -> Option<Stream> {
+        Some(stream).filter(|_| !self.places.is_closed())
     }
 
     fn close(&self) {
@@ -250,7 +235,78 @@ impl Hub {
     }
 }
 
+impl Base {
+    fn of(desk: &Desk, has_fleet: bool) -> Self {
+        let snapshot = desk.snapshot();
+        let banners = page::banners_part(desk, &snapshot);
+        let parts = has_fleet.then(|| Parts::of(desk, &snapshot));
+        Self { snapshot, banners, parts }
+    }
+
+    /// Returns what is on a page of the fleet besides its rows.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().flat_map(Parts::texts).chain([self.banners.as_str()])
+    }
+}
+
 impl Seen {
+    /// Goes on to the newest snapshot: sends what changed since the one before, and returns it.
+    fn advance(&mut self, desk: &Desk) -> Arc<Snapshot> {
+        let old = self.base.take();
+        let new = Base::of(desk, self.has_fleet());
+        if let Some(old) = &old {
+            self.tell_sessions(desk, old, &new);
+        }
+        match old.filter(|old| old.parts.is_some() && new.parts.is_some()) {
+            Some(old) => self.tell_fleet(&old, &new),
+            None => self.forget(),
+        }
+        Arc::clone(&self.base.insert(new).snapshot)
+    }
+
+    /// The same, with the fleet from here on: one page of it is being opened.
+    fn follow_fleet(&mut self, desk: &Desk) -> Arc<Snapshot> {
+        self.awaited = AWAITED_BEATS;
+        self.advance(desk)
+    }
+
+    fn has_fleet(&self) -> bool {
+        0 < self.awaited || !self.fleet.is_empty()
+    }
+
+    fn tell_fleet(&mut self, old: &Base, new: &Base) {
+        let news = fleet_news(old, new);
+        if !news.is_empty() {
+            self.round = self.round.saturating_add(1);
+            let news = Bytes::from(format!("{news}id: {}\nevent: seen\ndata: -\n\n", self.mark()));
+            self.keep(news.clone());
+            send(&mut self.fleet, &news);
+        }
+    }
+
+    fn tell_sessions(&mut self, desk: &Desk, old: &Base, new: &Base) {
+        let all_changed = old.banners != new.banners;
+        self.sessions.retain(|target, streams| {
+            let [before, now] = [old, new].map(|base| base.snapshot.target(target.as_str()));
+            let Some(now) = now else {
+                send(streams, &Bytes::from_static(GONE.as_bytes()));
+                return false;
+            };
+            if all_changed || !before.is_some_and(|before| Arc::ptr_eq(before, now)) {
+                let mut text = String::new();
+                write_event(&mut text, "session", &page::session_part(desk, &new.snapshot, now));
+                send(streams, &text.into());
+            }
+            !streams.is_empty()
+        });
+    }
+
+    /// What changed until here nobody kept: a page of the fleet from before must load itself anew.
+    fn forget(&mut self) {
+        self.past.clear();
+        self.round = self.round.saturating_add(1);
+    }
+
     /// The word for what was sent so far.
     fn mark(&self) -> String {
         format!("{:x}-{}", self.start, self.round)
@@ -269,8 +325,8 @@ impl Seen {
             .then(|| self.past.iter().filter(|(past, _)| round < *past).flat_map(|(_, news)| news.to_vec()).collect())
     }
 
-    fn keep(&mut self, round: u64, news: Bytes) {
-        self.past.push_back((round, news));
+    fn keep(&mut self, news: Bytes) {
+        self.past.push_back((self.round, news));
         while PAST_BYTES_MAX < self.past.iter().map(|(_, news)| news.len()).sum() {
             self.past.pop_front();
         }
@@ -296,14 +352,9 @@ fn send(streams: &mut Vec<Stream>, news: &Bytes) {
     streams.retain(|stream| stream.events.try_send(news.clone()).is_ok());
 }
 
-/// What holds for all sessions and is told on the page of each.
-fn fleet_flags(snapshot: &Snapshot) -> (bool, bool) {
-    (snapshot.fleet.storm, snapshot.pause.is_some())
-}
-
-fn fleet_news(old: &Snapshot, new: &Snapshot, parts: &Parts, fresh: &Parts) -> String {
-    let names = |snapshot: &Snapshot| snapshot.targets.len();
-    let pairs = || old.targets.iter().zip(&new.targets);
+fn fleet_news(old: &Base, new: &Base) -> String {
+    let names = |base: &Base| base.snapshot.targets.len();
+    let pairs = || old.snapshot.targets.iter().zip(&new.snapshot.targets);
     let changed: Vec<_> = pairs().filter(|(before, now)| !Arc::ptr_eq(before, now)).collect();
     if names(old) != names(new) || changed.iter().any(|(before, now)| before.target != now.target) {
         return String::from(RESYNC);
@@ -312,16 +363,16 @@ fn fleet_news(old: &Snapshot, new: &Snapshot, parts: &Parts, fresh: &Parts) -> S
     let mut rows: usize = 0;
     for (before, now) in changed {
         // Most samples change nothing that is shown.
-        let row = page::row_part(now, new.at);
-        if row != page::row_part(before, new.at) {
+        let row = page::row_part(now, new.snapshot.at);
+        if row != page::row_part(before, new.snapshot.at) {
+            if ROUND_ROWS_MAX <= rows {
+                return String::from(RESYNC);
+            }
             rows = rows.saturating_add(1);
             write_event(&mut news, "row", &row);
         }
     }
-    if ROUND_ROWS_MAX < rows {
-        return String::from(RESYNC);
-    }
-    for (before, now) in parts.texts().into_iter().zip(fresh.texts()) {
+    for (before, now) in old.texts().zip(new.texts()) {
         if before != now {
             write_event(&mut news, "part", now);
         }

@@ -47,7 +47,7 @@ const VERBS: [(&str, Verb); 8] = [
 /// of place gets its own words.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Form {
+pub(super) struct Fields {
     pub(super) reason: Option<String>,
     pub(super) who: Option<String>,
     pub(super) until: Option<Wall>,
@@ -66,11 +66,26 @@ pub(super) struct Bad {
     pub(super) hint: String,
 }
 
-/// Why nobody can say what came of an order.
+/// Why nobody says what came of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
-    pub(super) what: &'static str,
-    pub(super) hint: &'static str,
+pub(super) enum Lost {
+    /// Too many wait before it; it was not placed.
+    Full,
+    /// Nobody takes orders any more; it was not placed.
+    Stopping,
+    /// It was placed, and then given up without a word.
+    GivenUp,
+    /// It was placed, and lies in the driver's queue or waits for the ledger.
+    Late,
+}
+
+/// Whether an order of which nothing good was heard may count all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// It does not count.
+    NotOrdered,
+    /// It may count, or come to count: whoever orders it once more may order it twice.
+    MayCount,
 }
 
 /// Longest part of a JSON parser's complaint that is repeated, in characters: it may repeat what came.
@@ -120,9 +135,9 @@ pub(super) async fn place(
         None => None,
     };
     let command = understand(verb, &text)
-        .and_then(|form| form.command(verb, target, desk.now()))
+        .and_then(|fields| fields.command(verb, target, desk.now()))
         .map_err(|bad| problem(StatusCode::BAD_REQUEST, &bad.what, &bad.hint))?;
-    let answer = carry(desk, command).await.map_err(|lost| unavailable(lost.what, lost.hint))?;
+    let answer = carry(desk, command).await.map_err(|lost| unavailable(lost.what(), lost.hint()))?;
     Ok(told(&answer))
 }
 
@@ -130,16 +145,13 @@ pub(super) async fn place(
 pub(super) async fn carry(desk: &Desk, command: OperatorCommand) -> Result<CommandAnswer, Lost> {
     let (answer, answered) = oneshot::channel();
     desk.state.orders.try_send(Order { command, answer }).map_err(|error| match error {
-        TrySendError::Full(_) => Lost { what: "too many orders wait already", hint: "order it again in a moment" },
-        TrySendError::Closed(_) => Lost { what: "the watchdog is stopping", hint: "order it again when it runs" },
+        TrySendError::Full(_) => Lost::Full,
+        TrySendError::Closed(_) => Lost::Stopping,
     })?;
     match timeout(ORDER_WITHIN, answered).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(Lost { what: "the order was given up", hint: "see the watchdog's log" }),
-        Err(_) => Err(Lost {
-            what: "nobody can say yet whether the order counts",
-            hint: "look at GET /api/v1/targets/NAME before you order it again; see the watchdog's log",
-        }),
+        Ok(Err(_)) => Err(Lost::GivenUp),
+        Err(_) => Err(Lost::Late),
     }
 }
 
@@ -154,13 +166,13 @@ fn told(answer: &CommandAnswer) -> Answer {
 }
 
 /// Reads the body of an order.
-fn understand(verb: Verb, text: &[u8]) -> Result<Form, Bad> {
+fn understand(verb: Verb, text: &[u8]) -> Result<Fields, Bad> {
     let text = if text.trim_ascii().is_empty() { b"{}".as_slice() } else { text };
-    let form: Form = serde_json::from_slice(text).map_err(|error| {
+    let fields: Fields = serde_json::from_slice(text).map_err(|error| {
         let complaint: String = error.to_string().chars().take(COMPLAINT_CHARS_MAX).collect();
         Bad::new("", &format!("the body is not understood: {complaint}"), &example(verb))
     })?;
-    for key in form.given() {
+    for key in fields.given() {
         if !verb.keys().contains(&key) {
             return Err(Bad::new(
                 key,
@@ -169,7 +181,7 @@ fn understand(verb: Verb, text: &[u8]) -> Result<Form, Bad> {
             ));
         }
     }
-    Ok(form)
+    Ok(fields)
 }
 
 fn example(verb: Verb) -> String {
@@ -182,7 +194,7 @@ fn example(verb: Verb) -> String {
     format!(r#"send {{"reason": "…", "who": "…"{more}}}"#)
 }
 
-impl Form {
+impl Fields {
     /// Makes the order; `target` is none for all of them.
     pub(super) fn command(&self, verb: Verb, target: Option<TargetId>, now: Wall) -> Result<OperatorCommand, Bad> {
         let needed = |key: &'static str, text: Option<&String>, hint: &str| {
@@ -246,6 +258,34 @@ fn days(span: Duration) -> String {
     format!("{} days", span.as_secs().div_euclid(86_400))
 }
 
+impl Lost {
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Full => "too many orders wait already",
+            Self::Stopping => "the watchdog is stopping",
+            Self::GivenUp => "the order was given up",
+            Self::Late => "nobody can say yet whether the order counts",
+        }
+    }
+
+    /// What a client of the API does about it.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Full => "order it again in a moment",
+            Self::Stopping => "order it again when it runs",
+            Self::GivenUp => "see the watchdog's log",
+            Self::Late => "look at GET /api/v1/targets/NAME before you order it again; see the watchdog's log",
+        }
+    }
+
+    pub(super) fn certainty(self) -> Certainty {
+        match self {
+            Self::Full | Self::Stopping => Certainty::NotOrdered,
+            Self::GivenUp | Self::Late => Certainty::MayCount,
+        }
+    }
+}
+
 impl Bad {
     fn new(key: &'static str, what: &str, hint: &str) -> Self {
         Self { key, what: what.to_owned(), hint: hint.to_owned() }
@@ -262,7 +302,7 @@ mod tests {
 
     fn wish(word: &str, text: &str) -> Result<Wish, String> {
         let verb = Verb::of(word).unwrap();
-        let ordered = understand(verb, text.as_bytes()).and_then(|form| form.command(verb, None, at(1000)));
+        let ordered = understand(verb, text.as_bytes()).and_then(|fields| fields.command(verb, None, at(1000)));
         ordered.map(|command| command.what).map_err(|bad| bad.what)
     }
 

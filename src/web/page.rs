@@ -12,10 +12,12 @@ mod happened;
 mod order;
 mod parts;
 mod row;
+mod say;
 mod session;
 mod sign_in;
 mod strip;
 mod tell;
+mod visitor;
 mod when;
 
 use std::sync::Arc;
@@ -29,25 +31,26 @@ use super::{Desk, zip};
 
 pub(super) use assets::{SCRIPT, STYLE};
 pub(super) use order::{show as show_order, take as take_order};
-pub(super) use parts::{Parts, row_part, session_part};
+pub(super) use parts::{Parts, banners_part, row_part, session_part};
 pub(super) use sign_in::{enter, leave, show as show_sign_in};
 
 use banner::Banners;
 use card::Cards;
 use fleet::{Fleet, Head, Wanted};
-use frame::{Frame, Guest, Stream};
+use frame::{Feed, Frame};
 use happened::Happened;
 use session::{Session, SessionPage};
+use visitor::Visitor;
 
 /// Shows every session, worst first.
 pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) -> Answer {
     let wanted = Wanted::of(query);
-    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
+    let (guest, note) = (Visitor::of(desk, headers).guest(desk), desk.notes.take(query));
     render(desk, headers, move |desk| {
         let ((snapshot, mark), now) = (desk.live.begin(desk), desk.now());
         let targets = Arc::clone(&desk.state.targets.borrow());
         let head = Head::of(&snapshot);
-        let frame = Frame::new(head.title(), Some(Stream::new("view=fleet", &format!("&after={mark}"), now)), guest);
+        let frame = Frame::new(head.title(), Some(Feed::new("view=fleet", &format!("&after={mark}"), now)), guest);
         let page = Fleet {
             frame,
             head,
@@ -58,39 +61,29 @@ pub(super) async fn fleet(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) ->
             happened: Happened::of(&snapshot, now),
             note,
         };
-        page.render()
+        page.render().map(Some)
     })
     .await
 }
 
 /// Shows one session.
 pub(super) async fn session(desk: &Arc<Desk>, name: &str, query: &str, headers: &HeaderMap) -> Answer {
-    let Some(view) = desk.snapshot().target(name).cloned() else { return no_such_session() };
-    let (guest, note) = (guest(desk, headers), desk.notes.take(query));
+    let (guest, note) = (Visitor::of(desk, headers).guest(desk), desk.notes.take(query));
+    let name = name.to_owned();
     render(desk, headers, move |desk| {
+        // All of the page is of one snapshot, the newest when its turn has come.
         let (snapshot, now) = (desk.snapshot(), desk.now());
+        let Some(view) = snapshot.target(&name) else { return Ok(None) };
         let targets = Arc::clone(&desk.state.targets.borrow());
-        let body = Session::of(&snapshot, &view, &targets, now);
-        let frame = Frame::new(body.title(), Some(Stream::new(&format!("target={}", view.target), "", now)), guest);
-        SessionPage { frame, body, note }.render()
+        let body = Session::of(&snapshot, view, &targets, now);
+        let frame = Frame::new(body.title(), Some(Feed::new(&format!("target={name}"), "", now)), guest);
+        SessionPage { frame, body, note }.render().map(Some)
     })
     .await
 }
 
 pub(super) fn no_such_session() -> Answer {
     problem(StatusCode::NOT_FOUND, "no session has this name", "GET / lists every one")
-}
-
-/// Tells what whoever sent a request may do. Whether the token is still the one of the sign-in is looked at with each order.
-fn guest(desk: &Desk, headers: &HeaderMap) -> Guest {
-    match (desk.state.token.borrow().is_some(), desk.loopback_only) {
-        (true, _) => desk.sign_ins.find(headers, desk.now()).map_or(Guest::Out, |sign_in| Guest::In {
-            who: sign_in.who.to_string(),
-            form_token: desk.marks.of(sign_in::SIGN_OUT, Some(&sign_in)).unwrap_or_default(),
-        }),
-        (false, true) => Guest::Free,
-        (false, false) => Guest::Barred,
-    }
 }
 
 /// Keeps a note for the page at a path; returns where to find both.
@@ -110,27 +103,38 @@ fn unrendered(why: &str) -> Answer {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
 }
 
-/// Renders off the runtime's own threads: a page of a large fleet must delay no poll.
+/// Does what takes long off the runtime's own threads: a page of a large fleet must delay no poll.
+pub(super) async fn aside<T: Send + 'static>(
+    desk: &Arc<Desk>,
+    make: impl FnOnce(&Desk) -> T + Send + 'static,
+) -> Result<T, Answer> {
+    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else {
+        return Err(unrendered("the server has stopped"));
+    };
+    let desk = Arc::clone(desk);
+    let working = tokio::task::spawn_blocking(move || {
+        let done = make(&desk);
+        // The permit ends with the work, also when the client has gone meanwhile.
+        drop(permit);
+        done
+    });
+    working.await.map_err(|error| unrendered(&error.to_string()))
+}
+
+/// Renders a page; none is that of a session that is not watched.
 async fn render(
     desk: &Arc<Desk>,
     headers: &HeaderMap,
-    make: impl FnOnce(&Desk) -> Result<String, askama::Error> + Send + 'static,
+    make: impl FnOnce(&Desk) -> Result<Option<String>, askama::Error> + Send + 'static,
 ) -> Answer {
-    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else { return unrendered("the server has stopped") };
-    let (desk, is_packed) = (Arc::clone(desk), zip::is_wanted(headers));
-    let rendering = tokio::task::spawn_blocking(move || {
-        let answer = match make(&desk) {
-            Ok(text) => {
-                let packed = is_packed.then(|| zip::pack(&text)).flatten();
-                packed.map_or_else(|| html(StatusCode::OK, text), packed_html)
-            }
-            Err(error) => unrendered(&error.to_string()),
-        };
-        drop(permit);
-        answer
-    });
-    match rendering.await {
-        Ok(answer) => answer,
+    let is_packed = zip::is_wanted(headers);
+    let rendering = aside(desk, move |desk| match make(desk) {
+        Ok(Some(text)) => {
+            let packed = is_packed.then(|| zip::pack(&text)).flatten();
+            packed.map_or_else(|| html(StatusCode::OK, text), packed_html)
+        }
+        Ok(None) => no_such_session(),
         Err(error) => unrendered(&error.to_string()),
-    }
+    });
+    rendering.await.unwrap_or_else(|failed| failed)
 }

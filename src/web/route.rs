@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
-use super::live::{self, View};
+use super::live::{self, Topic};
 use super::order::Verb;
 use super::query::{BadQuery, Query};
 use super::reply::{self, Answer, metrics, problem, wrong_method};
@@ -19,7 +19,7 @@ enum Route<'a> {
     /// The page of one session.
     Session(&'a str),
     /// The form of an order about one session, or about all of them.
-    Form(Option<&'a str>, Verb),
+    OrderForm(Option<&'a str>, Verb),
     SignIn,
     SignOut,
     Events,
@@ -59,24 +59,18 @@ pub(super) async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Answ
         // A page shows what it can, whatever is appended to its address.
         Route::Page => Ok(page::fleet(desk, asked, &head.headers).await),
         Route::Session(name) => Ok(page::session(desk, name, asked, &head.headers).await),
-        Route::Form(name, verb) if head.method == Method::POST => {
+        Route::OrderForm(name, verb) if head.method == Method::POST => {
             Ok(page::take_order(desk, verb, name, &head.headers, body).await)
         }
-        Route::Form(name, verb) => Ok(page::show_order(desk, verb, name, asked, &head.headers)),
+        Route::OrderForm(name, verb) => Ok(page::show_order(desk, verb, name, asked, &head.headers)),
         Route::SignIn if head.method == Method::POST => Ok(page::enter(desk, &head.headers, body).await),
         Route::SignIn => Ok(page::show_sign_in(desk, asked, &head.headers)),
         Route::SignOut => Ok(page::leave(desk, &head.headers, body).await),
         Route::Events if head.method == Method::HEAD => Ok(reply::no_events()),
-        Route::Events => query.only(&["view", "target", "after"]).and_then(|[view, target, after]| {
-            let view = match (view, target) {
-                (Some("fleet"), None) => View::Fleet,
-                (None, Some(name)) => View::Session(name),
-                (other, _) => {
-                    return Err(BadQuery::value("view", other.unwrap_or_default(), "use view=fleet, or target=NAME"));
-                }
-            };
-            Ok(live::open(desk, view, after, &head.headers))
-        }),
+        Route::Events => match topic(query) {
+            Ok((topic, after)) => Ok(live::open(desk, topic, after, &head.headers).await),
+            Err(error) => Err(error),
+        },
         Route::Style => Ok(page::STYLE.answer(asked, &head.headers)),
         Route::Script => Ok(page::SCRIPT.answer(asked, &head.headers)),
         Route::Metrics => Ok(scrape(desk).await),
@@ -132,7 +126,7 @@ impl<'a> Route<'a> {
                     return Self::of_page(page);
                 }
                 if let Some(verb) = within("/order/") {
-                    return Verb::for_all(verb).map(|verb| Self::Form(None, verb));
+                    return Verb::for_all(verb).map(|verb| Self::OrderForm(None, verb));
                 }
                 if let Some((gateway, name)) = within("/hooks/").and_then(|hook| hook.split_once('/')) {
                     return PushKind::of_gateway(gateway).map(|kind| Self::Push(kind, name));
@@ -146,7 +140,7 @@ impl<'a> Route<'a> {
         match path.split_once('/') {
             None => Some(Self::Session(path)),
             Some((name, more)) => {
-                more.strip_prefix("order/").and_then(Verb::of).map(|verb| Self::Form(Some(name), verb))
+                more.strip_prefix("order/").and_then(Verb::of).map(|verb| Self::OrderForm(Some(name), verb))
             }
         }
     }
@@ -165,7 +159,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Reload | Self::Order(..) | Self::OrderAll(_) | Self::Push(..) | Self::Alerts => "POST",
             Self::SignOut => "POST",
-            Self::Form(..) | Self::SignIn => "GET, HEAD, POST",
+            Self::OrderForm(..) | Self::SignIn => "GET, HEAD, POST",
             Self::Page
             | Self::Session(_)
             | Self::Events
@@ -184,6 +178,16 @@ impl<'a> Route<'a> {
 
     fn takes(self, method: &Method) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+/// Returns what a stream of events is about, and what its page saw last.
+fn topic(query: Query<'_>) -> Result<(Topic, Option<&str>), BadQuery> {
+    let [view, target, after] = query.only(&["view", "target", "after"])?;
+    match (view, target) {
+        (Some("fleet"), None) => Ok((Topic::Fleet, after)),
+        (None, Some(name)) => Ok((Topic::Session(name.to_owned()), after)),
+        (other, _) => Err(BadQuery::value("view", other.unwrap_or_default(), "use view=fleet, or target=NAME")),
     }
 }
 

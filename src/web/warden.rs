@@ -113,7 +113,7 @@ impl Desk {
                 Denial::TooMany
             }
             Denial::NoToken | Denial::WrongToken | Denial::NoFormToken => {
-                tracing::warn!(why = denial.as_str(), "an order was not taken");
+                tracing::warn!(why = denial.as_str(), "an order or a sign-in was not taken");
                 denial
             }
             Denial::Reachable | Denial::ForeignHost | Denial::ForeignPage | Denial::TooMany | Denial::Unreadable => {

@@ -61,6 +61,8 @@ export async function startGateway() {
     onHook: (what) => { hooked = what; },
     /** The hooks that were called for a session, in order; a repeated call of the same step counts as one. */
     hooks: (name) => [...new Map(calls.filter((call) => call.name === name).map((call) => [call.id, call.verb])).values()],
+    /** Every call of a hook for a session, also one that was repeated. */
+    calls: (name) => calls.filter((call) => call.name === name).map((call) => call.verb),
     stop: () => {
       server.closeAllConnections();
       return new Promise((done) => { server.close(done); });

@@ -20,7 +20,7 @@ pageTest(stage, "without a script: a session is paused and resumed", plain, asyn
   await page.getByRole("link", { name: "Pause" }).click();
   await signIn(page, TOKEN);
   await order(page, "pause", { for: "30min" });
-  assert.match(await page.locator("#flash").innerText(), /^Done/);
+  assert.match(await page.locator("#flash").innerText(), /^paused: it watches and tells, and does nothing$/);
   assert.match(await page.locator("#banners").innerText(), /Paused by Ana until/);
   assert.equal((await watchdog.api("targets/shop")).care.pause.who, "Ana");
   await page.getByRole("link", { name: "Resume" }).first().click();
@@ -55,5 +55,6 @@ pageTest(stage, "without a script: filtered by a form, with a link to keep", pla
   await page.getByLabel("Name contains").fill("");
   await page.getByLabel("Show").selectOption("failing");
   await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL(/show=failing/);
   assert.deepEqual(await names(), ["other"]);
 });

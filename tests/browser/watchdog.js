@@ -1,9 +1,8 @@
 // The real watchdog, with a configuration so strict that seconds show everything.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -22,7 +21,7 @@ storm_targets = 1000
 
 [policy]
 poll_every = "1s"
-timeout = "800ms"
+timeout = "900ms"
 qr_every = "1s"
 settle = "1s"
 steady = "2s"
@@ -31,8 +30,8 @@ steady = "2s"
 lasts = "2s"
 
 [policy.unreachable]
-times_min = 2
-lasts = "1s"
+times_min = 3
+lasts = "2s"
 clears = 1
 
 [policy.hand_off]
@@ -49,15 +48,7 @@ reconnects_for = "3s"
 first = "1s"
 `;
 
-async function freePort() {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+const FREE_PORT = join(import.meta.dirname, "..", "..", "scripts", "free-port");
 
 /** Writes one target with HTTP hooks at its gateway; a hook that destroys says so. */
 function section({ name, url, mode = "observe", hooks = [], qrPage = false, more = "" }) {
@@ -74,16 +65,17 @@ function section({ name, url, mode = "observe", hooks = [], qrPage = false, more
 export async function startWatchdog({ targets, token = null, policy = POLICY, dir = null }) {
   const own = dir === null;
   const place = dir ?? await mkdtemp(join(tmpdir(), "wa-watchdog-browser-"));
-  const port = await freePort();
+  const port = execFileSync(FREE_PORT).toString().trim();
   const url = `http://127.0.0.1:${port}`;
   const tokenFile = join(place, "token");
   if (token !== null) await writeFile(tokenFile, token, { mode: 0o600 });
   const config = join(place, "watchdog.toml");
-  await writeFile(config, [
+  const configure = (targets) => writeFile(config, [
     "[server]", `listen = "127.0.0.1:${port}"`, token === null ? "" : `token_file = "${tokenFile}"`,
     "[store]", `path = "${join(place, "ledger.db")}"`, "[recorder]", "enabled = false",
     policy, ...targets.map(section),
   ].join("\n"));
+  await configure(targets);
 
   let child = null;
   let log = [];
@@ -129,6 +121,12 @@ export async function startWatchdog({ targets, token = null, policy = POLICY, di
       const target = await (await fetch(`${url}/api/v1/targets/${name}`)).json();
       return target.verdict?.verdict === verdict;
     }),
+    /** Takes a session out of the configuration, which is read anew; there must be no token. */
+    forget: async (name) => {
+      await configure(targets.filter((target) => target.name !== name));
+      const answer = await fetch(`${url}/-/reload`, { method: "POST" });
+      if (!answer.ok) throw new Error(`the reload was answered ${answer.status}`);
+    },
     end,
     /** Begins anew, on the same port and with the same ledger. */
     again: start,

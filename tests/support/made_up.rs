@@ -50,6 +50,7 @@ pub(crate) fn snapshot() -> Snapshot {
         }],
         dropped: BTreeMap::from([("inputs", 2)]),
         ledger_errors: 1,
+        ledger_fails: true,
         suspensions: 4,
     }
 }
@@ -65,18 +66,6 @@ pub(crate) fn fleet(size: u32) -> Snapshot {
         fleet: FleetView { targets: size, failing: size, turned_bad_together: size, ..FleetView::default() },
         ..snapshot()
     }
-}
-
-/// Returns a fleet of so many targets, of which one in a hundred fails and the rest is well.
-#[allow(dead_code, reason = "not every test that shares this file needs it")]
-pub(crate) fn well_fleet(size: u32) -> Snapshot {
-    let open = incident(7, Pattern::StateLoop, 300, None);
-    let (fails, well) = (shop(&open), well("atelier"));
-    let named = |number: u32| {
-        let view = if number.is_multiple_of(100) { &fails } else { &well };
-        TargetView { target: id(&format!("session-{number:04}")), ..view.clone() }
-    };
-    Snapshot { targets: (0..size).map(|number| Arc::new(named(number))).collect(), ..fleet(0) }
 }
 
 /// Returns a target that was never heard of.

@@ -1,4 +1,3 @@
-#![allow(dead_code, reason = "each test that includes this uses its part")]
 //! What the configuration reader says of itself: which keys a section has, of which kind, in which range. It is asked by mistakes.
 
 use std::collections::BTreeMap;

@@ -1,14 +1,19 @@
 //! What a person orders from a page: forms, signing in, and who else might send one.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder};
 use wa_watchdog::config::Secret;
-use wa_watchdog::engine::attempt::AttemptId;
+use wa_watchdog::engine::attempt::{AttemptId, AttemptView, Outcome};
 use wa_watchdog::engine::command::{CommandAnswer, OperatorCommand, Wish};
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::moment::Wall;
-use wa_watchdog::web::{SIGN_IN_IDLE_MAX, WRONG_TOKENS_MAX};
+use wa_watchdog::engine::snapshot::{CareView, TargetView};
+use wa_watchdog::web::{ORDER_WITHIN, SIGN_IN_IDLE_MAX, WRONG_TOKENS_MAX};
 
-use crate::server::{Reply, Server, send};
+use crate::made_up;
+use crate::server::{Reply, Server, bounded, send};
 
 const TOKEN: &str = "0a1b2c3d4e5f";
 
@@ -88,6 +93,13 @@ async fn guarded() -> (Server, tempfile::TempDir) {
     (server, folder)
 }
 
+async fn signed_in() -> (Server, tempfile::TempDir, Browser) {
+    let (server, folder) = guarded().await;
+    let mut browser = Browser::new();
+    assert_eq!(browser.sign_in(&server, TOKEN).await.status, 303);
+    (server, folder, browser)
+}
+
 #[tokio::test]
 async fn every_order_can_be_placed_by_its_form() {
     let mut server = Server::start().await;
@@ -122,7 +134,7 @@ async fn every_order_can_be_placed_by_its_form() {
         let back = reply.header("location").to_owned();
         assert!(back.starts_with(if path.contains("shop") { "/targets/shop?note=" } else { "/?note=" }), "{back}");
         let page = server.get(&back).await.body;
-        assert!(page.contains("id=\"flash\"") && page.contains("it &#60;begins&#62;"), "{page}");
+        assert!(page.contains("<p id=\"flash\" role=\"status\" class=\"banner\">it &#60;begins&#62;</p>"), "{page}");
         assert!(!server.get(&back).await.body.contains("id=\"flash\""), "it is told once");
     }
 }
@@ -130,9 +142,11 @@ async fn every_order_can_be_placed_by_its_form() {
 #[tokio::test]
 async fn looking_at_a_form_orders_nothing_whatever_its_address_says() {
     let mut server = Server::start().await;
-    let page = server.get("/targets/shop/order/reset?who=eve&reason=x&confirm=shop&force=true&attempt=1").await;
+    let page = server.get("/targets/shop/order/reset?who=mallory-7&reason=x&confirm=shop&force=true&attempt=1").await;
     assert_eq!(page.status, 200);
-    assert!(!page.body.contains("eve") && !page.body.contains("value=\"shop\"") && !page.body.contains("checked"));
+    assert!(
+        !page.body.contains("mallory-7") && !page.body.contains("value=\"shop\"") && !page.body.contains("checked")
+    );
     assert!(page.body.contains("destroys the session") && page.body.contains("data-order=\"reset\""), "{}", page.body);
     assert!(server.orders.try_recv().is_err());
 }
@@ -198,9 +212,93 @@ async fn an_order_that_is_refused_says_why_and_offers_force() {
         "{}",
         reply.body
     );
+    assert!(reply.body.contains("Nothing was ordered:"), "{}", reply.body);
     server.orders.close();
     let reply = send(browser.submit(&server, &page, path, "who=ana&reason=x")).await;
     assert!(reply.status == 503 && reply.body.contains("the watchdog is stopping"), "{}", reply.body);
+    assert!(reply.body.contains("Nothing was ordered:"), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn an_order_that_was_given_up_may_count_all_the_same() {
+    let mut server = Server::start().await;
+    let browser = Browser::new();
+    for (path, advice) in [
+        ("/targets/shop/order/restart", "look at the session&#39;s attempts before you order it again"),
+        ("/order/pause", "look at the page of all sessions before you order it again"),
+    ] {
+        let page = browser.get(&server, path).await;
+        let request = browser.submit(&server, &page, path, "who=ana&reason=x");
+        let driver = async { drop(bounded(server.orders.recv()).await.expect("an order")) };
+        let (reply, ()) = tokio::join!(send(request), driver);
+        assert_eq!(reply.status, 503);
+        assert!(reply.body.contains("It may count all the same:") && reply.body.contains(advice), "{}", reply.body);
+        assert!(!reply.body.contains("Nothing was ordered") && !reply.body.contains("/api/v1"), "{}", reply.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_of_which_nothing_is_heard_may_count_all_the_same() {
+    let mut server = Server::start().await;
+    let path = "/targets/shop/order/restart";
+    let asked = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.at);
+    let mark = hidden(&server.raw(asked.as_bytes()).await, "token");
+    let body = format!("token={mark}&who=ana&reason=x");
+    let sent = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        server.at,
+        body.len()
+    );
+    let began = tokio::time::Instant::now();
+    let reply = server.raw(sent.as_bytes()).await;
+    let took = began.elapsed();
+    assert!(ORDER_WITHIN <= took && took <= ORDER_WITHIN + Duration::from_secs(1), "{took:?}");
+    assert!(reply.starts_with("HTTP/1.1 503") && reply.contains("It may count all the same:"), "{reply}");
+    assert!(server.orders.try_recv().is_ok(), "it still waits to be carried out");
+}
+
+#[tokio::test]
+async fn a_form_speaks_of_the_attempt_in_its_address_and_of_no_other() {
+    let server = Server::start().await;
+    let path = "/targets/shop/order/approve?attempt=";
+    let waits = server.get(&format!("{path}19c2a6f0fff")).await.body;
+    assert!(waits.contains("<h1>Approve reset of shop</h1>") && waits.contains("Type shop to destroy"), "{waits}");
+    for other in ["19c2a6f0ffe", "nonsense", ""] {
+        let page = server.get(&format!("{path}{other}")).await.body;
+        assert!(page.contains("<h1>Approve for shop</h1>") && page.contains("This does not wait"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_tells_what_came_of_the_last_time() {
+    let server = Server::start().await;
+    let outcomes = [
+        (Some(Outcome::Helped), "it helped"),
+        (Some(Outcome::DidNotHelp), "it did not help"),
+        (Some(Outcome::Failed), "it failed"),
+        (Some(Outcome::Unmet), "what it needs first was not met, so nothing was done"),
+        (Some(Outcome::Interrupted), "it was interrupted"),
+        (Some(Outcome::Aborted), "it was aborted"),
+        (None, "whether it helped is not known yet"),
+    ];
+    for (outcome, said) in outcomes {
+        let mut snapshot = made_up::snapshot();
+        for view in &mut snapshot.targets {
+            let attempts = view.care.attempts.iter().map(|attempt| {
+                let attempt = AttemptView { outcome, ..AttemptView::clone(attempt) };
+                Arc::new(attempt)
+            });
+            let care = CareView { attempts: attempts.collect(), ..CareView::clone(&view.care) };
+            *view = Arc::new(TargetView { care: Arc::new(care), ..TargetView::clone(view) });
+        }
+        server.snapshot.send_replace(Arc::new(snapshot));
+        let page = server.get("/targets/shop/order/restart").await.body;
+        let said = format!("<li>Last time its steps were: stop, start; {said}.</li>");
+        assert!(page.contains(&said), "{said} in {page}");
+        let path =
+            "The network path whatsapp is down (time-out); what needs it is left alone until it is back. It is done";
+        assert!(page.contains(path), "{page}");
+    }
 }
 
 #[tokio::test]
@@ -275,9 +373,7 @@ async fn with_a_token_one_signs_in_once_and_out_again() {
 
 #[tokio::test]
 async fn a_sign_in_ends_with_its_token_and_with_time() {
-    let (mut server, folder) = guarded().await;
-    let mut browser = Browser::new();
-    browser.sign_in(&server, TOKEN).await;
+    let (mut server, folder, mut browser) = signed_in().await;
     let page = browser.get(&server, "/targets/shop/order/restart").await;
     std::fs::write(folder.path().join("token"), "another").expect("a file");
     let reply = send(browser.submit(&server, &page, "/targets/shop/order/restart", "who=ana&reason=kept")).await;
@@ -295,9 +391,7 @@ async fn a_sign_in_ends_with_its_token_and_with_time() {
 
 #[tokio::test]
 async fn the_api_takes_no_notice_of_the_cookie() {
-    let (mut server, _folder) = guarded().await;
-    let mut browser = Browser::new();
-    browser.sign_in(&server, TOKEN).await;
+    let (mut server, _folder, browser) = signed_in().await;
     let reply = send(server.order("/api/v1/pause").header("cookie", &browser.cookie)).await;
     assert_eq!(reply.error(401), "orders are taken only with the token");
     send(server.request(Method::POST, "/-/reload").header("cookie", &browser.cookie)).await.error(401);
@@ -334,6 +428,32 @@ async fn one_signs_in_from_our_own_page_and_goes_on_to_one_of_ours() {
     let https = browser.get(&server, "/sign-in").await;
     let request = browser.submit(&server, &https, "/sign-in", &fields).header("x-forwarded-proto", "https");
     assert!(send(request).await.header("set-cookie").ends_with("; Secure"));
+}
+
+#[tokio::test]
+async fn whoever_made_a_link_signs_nobody_in_under_a_name() {
+    let (server, _folder) = guarded().await;
+    let browser = Browser::new();
+    let page = browser.get(&server, "/sign-in?next=/order/pause&who=mallory-7&secret=guess-7&token=mark-7").await;
+    assert_eq!(hidden(&page.body, "next"), "/order/pause");
+    for from_the_link in ["mallory-7", "guess-7", "mark-7"] {
+        assert!(!page.body.contains(from_the_link), "{}", page.body);
+    }
+    for nobody in ["", "who=&", "who=+++&"] {
+        let request = browser.submit(&server, &page, "/sign-in", &format!("{nobody}next=/order/pause&secret={TOKEN}"));
+        let reply = send(request).await;
+        assert!(reply.status == 400 && reply.body.contains("your name is missing"), "{}", reply.body);
+        assert_eq!((reply.header("set-cookie"), hidden(&reply.body, "next").as_str()), ("", "/order/pause"));
+        assert!(!reply.body.contains(TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_taken_also_where_the_token_went_after_one_had_signed_in() {
+    let (mut server, _folder, browser) = signed_in().await;
+    server.token.send_replace(None);
+    let (reply, _) = browser.order(&mut server, "/targets/shop/order/restart", "who=ana&reason=x").await;
+    assert_eq!(reply.status, 303);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::{Method, Response};
 use wa_watchdog::engine::sample::Word;
-use wa_watchdog::engine::snapshot::{Snapshot, TargetView};
+use wa_watchdog::engine::snapshot::{PauseView, Snapshot, TargetView};
 use wa_watchdog::web::STREAMS_MAX;
 
 use crate::made_up;
@@ -43,13 +43,8 @@ impl Stream {
     }
 
     /// Reads until the other side ends it.
-    async fn ends(&mut self) -> bool {
-        loop {
-            match bounded(self.answer.chunk()).await {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return true,
-            }
-        }
+    async fn ends(&mut self) {
+        while let Ok(Some(_)) = bounded(self.answer.chunk()).await {}
     }
 }
 
@@ -68,8 +63,11 @@ fn changed(snapshot: &Snapshot, name: &str, word: &str) -> Arc<Snapshot> {
 
 /// The query with which a page's script opens its stream.
 async fn stream_of(server: &Server, path: &str) -> String {
-    let page = server.get(path).await.body;
-    let (_, rest) = page.split_once("data-stream=\"").expect("a live page");
+    feed(&server.get(path).await.body)
+}
+
+fn feed(page: &str) -> String {
+    let (_, rest) = page.split_once("data-feed=\"").expect("a live page");
     rest.split_once('"').expect("its end").0.replace("&#38;", "&")
 }
 
@@ -82,7 +80,7 @@ async fn a_row_that_changes_is_sent_and_no_other() {
     server.snapshot.send_replace(said("atelier", "NEWS <1>"));
     let news = stream.until("event: seen").await;
     assert!(
-        news.contains("event: row\ndata: <tr role=row id=\"t-atelier\"") && news.contains("NEWS &#60;1&#62;"),
+        news.contains("event: row\ndata: <tr role=row data-target=\"atelier\"") && news.contains("NEWS &#60;1&#62;"),
         "{news}"
     );
     assert_eq!(news.matches("event: row").count(), 1, "{news}");
@@ -122,6 +120,46 @@ async fn who_comes_back_gets_what_was_missed() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_loaded_between_two_rounds_sees_what_changed_back() {
+    let server = Server::start().await;
+    let mut stream = Stream::open(&server, &stream_of(&server, "/").await).await;
+    let first = said("atelier", "FIRST");
+    server.snapshot.send_replace(Arc::clone(&first));
+    // From here on there is no round for a while.
+    stream.until("event: seen").await;
+    server.snapshot.send_replace(said("atelier", "SECOND"));
+    let page = server.get("/").await.body;
+    assert!(page.contains("SECOND") && !page.contains("FIRST"), "{page}");
+    let query = feed(&page);
+    server.snapshot.send_replace(first);
+    let news = Stream::open(&server, &query).await.until("event: seen").await;
+    assert!(news.contains("FIRST") && !news.contains("SECOND"), "{news}");
+    let all = stream.until("FIRST").await;
+    assert!(all.contains("SECOND"), "who watches meanwhile sees both: {all}");
+}
+
+#[tokio::test]
+async fn many_rows_at_once_mean_to_load_anew() {
+    let server = Server::start().await;
+    let fleet = made_up::fleet(300);
+    server.snapshot.send_replace(Arc::new(fleet.clone()));
+    let mut stream = Stream::open(&server, &stream_of(&server, "/").await).await;
+    let turned = |count: usize, word: &str| {
+        let mut snapshot = fleet.clone();
+        for view in snapshot.targets.iter_mut().take(count) {
+            *view = Arc::new(TargetView { word: Some(Word::new(word)), ..TargetView::clone(view) });
+        }
+        Arc::new(snapshot)
+    };
+    server.snapshot.send_replace(turned(200, "FIRST"));
+    let news = stream.until("event: seen").await;
+    assert_eq!((news.matches("event: row").count(), news.matches("event: resync").count()), (200, 0));
+    server.snapshot.send_replace(turned(201, "SECOND"));
+    let news = stream.until("event: seen").await;
+    assert_eq!((news.matches("event: row").count(), news.matches("event: resync").count()), (0, 1));
+}
+
+#[tokio::test]
 async fn another_set_of_sessions_means_to_load_anew() {
     let server = Server::start().await;
     let mut stream = Stream::open(&server, &stream_of(&server, "/").await).await;
@@ -146,6 +184,34 @@ async fn the_page_of_a_session_follows_it() {
     }
     let head = send(server.request(Method::HEAD, "/events?view=fleet")).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn what_holds_for_all_sessions_is_told_on_the_page_of_each_as_it_changes() {
+    let server = Server::start().await;
+    let mut stream = Stream::open(&server, "target=atelier").await;
+    let begun = stream.until("Log signals").await;
+    assert!(begun.contains("A network path is down") && begun.contains("A storm is on"), "{begun}");
+    // The session itself stays as it is.
+    let mut snapshot = Snapshot::clone(&server.snapshot.borrow());
+    snapshot.pause = snapshot.pause.map(|pause| PauseView { reason: Word::new("moving house"), ..pause });
+    server.snapshot.send_replace(Arc::new(snapshot));
+    let news = stream.until("moving house").await;
+    assert!(news.contains("event: session") && !news.contains("deploy of"), "{news}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_watched_no_more_is_told_once() {
+    let server = Server::start().await;
+    let mut stream = Stream::open(&server, "target=atelier").await;
+    stream.until("data: <div id=\"session\"").await;
+    let mut snapshot = made_up::snapshot();
+    snapshot.targets.retain(|view| view.target.as_str() != "atelier");
+    server.snapshot.send_replace(Arc::new(snapshot));
+    stream.until("event: gone").await;
+    stream.ends().await;
+    server.get("/events?target=atelier").await.error(404);
+    server.get("/targets/atelier").await.error(404);
 }
 
 #[tokio::test]
@@ -176,7 +242,7 @@ async fn streams_end_with_the_server() {
     let mut stream = Stream::open(&server, "view=fleet").await;
     stream.until("resync").await;
     server.stop.cancel();
-    assert!(stream.ends().await);
+    stream.ends().await;
     server.tracker.close();
     bounded(server.tracker.wait()).await;
 }

@@ -1,4 +1,4 @@
-//! What waits for a person: a scan, or a word.
+//! What waits for a person: a scan, or a decision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ const CARDS_MAX: usize = 12;
 pub(super) struct Cards<'a> {
     scans: Vec<Scan<'a>>,
     more_scans: usize,
-    words: Vec<Word<'a>>,
-    more_words: usize,
+    decisions: Vec<Decision<'a>>,
+    more_decisions: usize,
 }
 
 /// A scan that is wanted.
@@ -36,8 +36,8 @@ pub(super) struct Scan<'a> {
 
 /// Something that a person must decide.
 #[derive(Template)]
-#[template(path = "word.html")]
-pub(super) struct Word<'a> {
+#[template(path = "decision.html")]
+pub(super) struct Decision<'a> {
     view: &'a TargetView,
     proposal: Option<&'a Proposal>,
     now: Wall,
@@ -49,12 +49,13 @@ impl<'a> Cards<'a> {
         let mut scans: Vec<Scan<'a>> = views().filter_map(|view| Scan::of(view, targets, now)).collect();
         // Who has least time first.
         scans.sort_by_key(|scan| (scan.hand_off.expired, scan.by(), &scan.hand_off.target));
-        let mut words: Vec<Word<'a>> = views().filter_map(|view| Word::of(view, now)).collect();
-        words.sort_by_key(|word| (word.proposal.is_none(), word.proposal.map(|proposal| proposal.until)));
-        let [more_scans, more_words] = [scans.len(), words.len()].map(|count| count.saturating_sub(CARDS_MAX));
+        let mut decisions: Vec<Decision<'a>> = views().filter_map(|view| Decision::of(view, now)).collect();
+        decisions
+            .sort_by_key(|decision| (decision.proposal.is_none(), decision.proposal.map(|proposal| proposal.until)));
+        let [more_scans, more_decisions] = [scans.len(), decisions.len()].map(|count| count.saturating_sub(CARDS_MAX));
         scans.truncate(CARDS_MAX);
-        words.truncate(CARDS_MAX);
-        Self { scans, more_scans, words, more_words }
+        decisions.truncate(CARDS_MAX);
+        Self { scans, more_scans, decisions, more_decisions }
     }
 }
 
@@ -82,7 +83,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-impl<'a> Word<'a> {
+impl<'a> Decision<'a> {
     pub(super) fn of(view: &'a TargetView, now: Wall) -> Option<Self> {
         let proposal = view.care.unreleased().map(AsRef::as_ref);
         // That a person must scan stands on a card of its own.

@@ -57,6 +57,7 @@ pub(super) enum Show {
     /// Failing and suspect.
     Unwell,
     Failing,
+    Suspect,
     /// Those that wait for a person.
     Waiting,
     Healthy,
@@ -90,6 +91,7 @@ impl Wanted {
                 Show::All => true,
                 Show::Unwell => matches!(standing, Standing::Failing | Standing::Suspect),
                 Show::Failing => standing == Standing::Failing,
+                Show::Suspect => standing == Standing::Suspect,
                 Show::Waiting => waits,
                 Show::Healthy => standing == Standing::Healthy,
             }
@@ -97,13 +99,15 @@ impl Wanted {
 }
 
 impl Show {
-    pub(super) const ALL: [Self; 5] = [Self::All, Self::Unwell, Self::Failing, Self::Waiting, Self::Healthy];
+    pub(super) const ALL: [Self; 6] =
+        [Self::All, Self::Unwell, Self::Failing, Self::Suspect, Self::Waiting, Self::Healthy];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Unwell => "unwell",
             Self::Failing => "failing",
+            Self::Suspect => "suspect",
             Self::Waiting => "waiting",
             Self::Healthy => "healthy",
         }
@@ -114,6 +118,7 @@ impl Show {
             Self::All => "all",
             Self::Unwell => "failing or suspect",
             Self::Failing => "failing",
+            Self::Suspect => "suspect",
             Self::Waiting => "waiting for a person",
             Self::Healthy => "healthy",
         }

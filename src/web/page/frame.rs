@@ -8,28 +8,28 @@ use super::assets;
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) title: String,
-    /// What its stream of events is about; none for a page that does not live.
-    pub(super) stream: Option<Stream>,
+    /// What keeps it live; none for a page that does not live.
+    pub(super) feed: Option<Feed>,
     pub(super) guest: Guest,
     pub(super) style: &'static str,
     pub(super) script: &'static str,
     pub(super) version: &'static str,
 }
 
-/// The stream of events that keeps a page live.
+/// The events that keep a page live.
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
-    /// What it is about.
-    pub(super) view: String,
+pub(super) struct Feed {
+    /// What they are about.
+    pub(super) topic: String,
     /// The same, from what the page shows on.
     pub(super) query: String,
     /// What the clock says here: that of the browser may go wrong.
     pub(super) now: Wall,
 }
 
-impl Stream {
-    pub(super) fn new(view: &str, after: &str, now: Wall) -> Self {
-        Self { view: view.to_owned(), query: format!("{view}{after}"), now }
+impl Feed {
+    pub(super) fn new(topic: &str, after: &str, now: Wall) -> Self {
+        Self { topic: topic.to_owned(), query: format!("{topic}{after}"), now }
     }
 }
 
@@ -47,8 +47,8 @@ pub(super) enum Guest {
 }
 
 impl Frame {
-    pub(super) fn new(title: String, stream: Option<Stream>, guest: Guest) -> Self {
+    pub(super) fn new(title: String, feed: Option<Feed>, guest: Guest) -> Self {
         let (style, script) = (assets::STYLE.url(), assets::SCRIPT.url());
-        Self { title, stream, guest, style, script, version: env!("CARGO_PKG_VERSION") }
+        Self { title, feed, guest, style, script, version: env!("CARGO_PKG_VERSION") }
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::ladder::Remedy;
 use crate::engine::moment::{Wall, words};
 use crate::engine::snapshot::{CareView, Snapshot};
 
+use super::say::{counted, spaced};
 use super::when::When;
 
 /// Most incidents on the first page.
@@ -23,7 +24,9 @@ const ATTEMPTS_MAX: usize = 10;
 #[template(path = "happened.html")]
 pub(super) struct Happened<'a> {
     incidents: Vec<Past<'a>>,
+    more_incidents: usize,
     attempts: Vec<Tried<'a>>,
+    more_attempts: usize,
 }
 
 /// One incident.
@@ -54,13 +57,15 @@ impl<'a> Happened<'a> {
         let all = snapshot.targets.iter().flat_map(|view| view.care.attempts.iter().map(Arc::as_ref));
         let mut attempts: Vec<&AttemptView> = all.collect();
         attempts.sort_by_key(|attempt| (Reverse(attempt.id), &attempt.target));
+        let more_incidents = snapshot.incidents.len().saturating_sub(INCIDENTS_MAX);
+        let more_attempts = attempts.len().saturating_sub(ATTEMPTS_MAX);
         attempts.truncate(ATTEMPTS_MAX);
         let tried = |attempt| Tried { attempt, named: true, can_restore: false, now };
-        Self { incidents, attempts: attempts.into_iter().map(tried).collect() }
+        let attempts = attempts.into_iter().map(tried).collect();
+        Self { incidents, more_incidents, attempts, more_attempts }
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl<'a> Past<'a> {
     /// Those of one session, newest first.
     pub(super) fn of_target(snapshot: &'a Snapshot, target: &str, now: Wall) -> Vec<Self> {
@@ -84,6 +89,7 @@ impl<'a> Past<'a> {
         words(self.incident.duration(self.now))
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn at(&self, at: &Wall) -> When {
         When::at(*at, self.now)
     }
@@ -115,7 +121,7 @@ impl<'a> Tried<'a> {
         use crate::engine::attempt::Outcome;
         match (self.attempt.outcome, self.attempt.ended) {
             (Some(Outcome::Helped), _) => ("healthy", String::from("helped")),
-            (Some(outcome), _) => ("failing", outcome.as_str().replace('_', " ")),
+            (Some(outcome), _) => ("failing", spaced(outcome.as_str())),
             (None, Some(_)) => ("pending", String::from("did it help?")),
             (None, None) => ("pending", String::from("under way")),
         }
@@ -141,8 +147,4 @@ impl<'a> Tried<'a> {
             Act::Undo => "undo: ",
         }
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

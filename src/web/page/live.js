@@ -63,10 +63,11 @@
 
   // === The sessions ===
 
+  const RANKS = { all: "0123", unwell: "01", failing: "0", suspect: "1", healthy: "3" };
   const fits = (row) => {
-    const name = filter.q.value.trim().toLowerCase(), show = filter.show.value, rank = row.dataset.rank;
-    return row.dataset.target.toLowerCase().includes(name) && (show === "all" || (show === "unwell" && rank < 2) ||
-      (show === "failing" && rank === "0") || (show === "waiting" && "waits" in row.dataset) || (show === "healthy" && rank === "3"));
+    const name = filter.q.value.trim().toLowerCase(), show = filter.show.value;
+    return row.dataset.target.toLowerCase().includes(name) &&
+      (show === "waiting" ? "waits" in row.dataset : RANKS[show].includes(row.dataset.rank));
   };
   const sieve = () => {
     let shown = 0;
@@ -77,7 +78,7 @@
   const isBefore = (one, other) => one.dataset.rank < other.dataset.rank ||
     (one.dataset.rank === other.dataset.rank && one.dataset.target < other.dataset.target);
   const putRow = (fresh) => {
-    const old = byId(fresh.id);
+    const old = rows.querySelector(`[data-target="${CSS.escape(fresh.dataset.target)}"]`);
     fresh.hidden = !fits(fresh);
     if (old) {
       turned(fresh.dataset.target, old.dataset.verdict, fresh.dataset.verdict);
@@ -93,25 +94,37 @@
 
   // === One session ===
 
-  let held = null;
+  const HOLD = 30000;
+  let held = null, holdUntil = 0;
+  const isMarked = (part) => {
+    const selection = document.getSelection();
+    return !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(part);
+  };
   const putSession = (fresh) => {
-    // Who is about to copy something is not disturbed.
-    if (!document.getSelection().isCollapsed) { held = fresh; return; }
-    held = null;
-    const old = byId("session");
+    const old = byId("session"), isSame = old.dataset.verdict === fresh.dataset.verdict;
+    holdUntil ||= Date.now() + HOLD;
+    // Who is about to copy something of it is not disturbed, for a while; a verdict is news.
+    if (isSame && isMarked(old) && Date.now() < holdUntil) { held = fresh; return; }
+    release();
     turned(fresh.dataset.target, old.dataset.verdict, fresh.dataset.verdict);
     swap(old, fresh);
   };
-  document.addEventListener("selectionchange", () => { if (held) putSession(held); });
+  const release = () => { held = null; holdUntil = 0; };
+  const putHeld = () => { if (held) putSession(held); };
+  document.addEventListener("selectionchange", putHeld);
 
   // === Loading anew ===
 
   const PARTS = ["head", "banners", "handoffs", "proposals", "happened", "session"];
+  const get = async (path) => {
+    const answer = await fetch(path, { headers: { accept: "text/html" } });
+    if (answer.ok) return new DOMParser().parseFromString(await answer.text(), "text/html");
+    throw Object.assign(new Error(`${path}: ${answer.status}`), { status: answer.status });
+  };
   const reload = async () => {
     // The whole fleet, whatever is shown of it: the filter is applied here.
-    const answer = await fetch(rows ? "/" : location.pathname, { headers: { accept: "text/html" } });
-    if (!answer.ok) throw new Error(answer.status);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await get(rows ? "/" : location.pathname);
+    release();
     for (const id of PARTS) {
       const [old, fresh] = [byId(id), page.getElementById(id)];
       if (old && fresh && !(id !== "session" && old.closest("#session"))) swap(old, fresh);
@@ -122,42 +135,90 @@
       if (where) rows.querySelector(where)?.focus({ preventScroll: true });
       sieve();
     }
+    // What is shown from here on is what that page showed, and so is what comes after it.
+    feed = page.getElementById("script").dataset.feed;
     tick();
   };
 
   // === The stream ===
 
+  let source = null, again = 0, feed = script.dataset.feed, isOver = false;
   const state = (on) => {
     live.dataset.live = on ? "on" : "off";
     live.textContent = on ? "live" : "reconnecting";
   };
-  const connect = (stream) => {
-    const source = new EventSource(`/events?${stream}`);
-    const on = (name, what) => source.addEventListener(name, (event) => { what(event); tick(); });
-    source.onopen = () => state(true);
-    source.onerror = () => {
+  const close = () => {
+    clearTimeout(again);
+    source?.close();
+    source = null;
+  };
+  // The session is not watched any more: what is shown stays as it was, and says so.
+  const end = () => {
+    close();
+    isOver = true;
+    const text = `${byId("session").dataset.target} is no longer watched`, note = document.createElement("p");
+    note.className = "banner warn";
+    note.textContent = `${text}. What is shown here is old.`;
+    byId("banners").replaceChildren(note);
+    state(false);
+    live.textContent = text;
+    say(text);
+  };
+  const anew = async (wait) => {
+    close();
+    if (wait) await new Promise((done) => { again = setTimeout(done, wait); });
+    try {
+      await reload();
+    } catch (error) {
       state(false);
-      if (source.readyState !== EventSource.CLOSED) return;
+      if (error.status === 404 && !rows) end();
+      else anew(AGAIN);
+      return;
+    }
+    connect();
+  };
+  const connect = () => {
+    close();
+    if (document.hidden || isOver) return;
+    const own = source = new EventSource(`/events?${feed}`);
+    const on = (name, what) => own.addEventListener(name, (event) => { if (own === source) { what(event); tick(); } });
+    own.onopen = () => { if (own === source) state(true); };
+    own.onerror = () => {
+      if (own !== source) return;
+      state(false);
       // There was no place, or no watchdog: the page is loaded anew now and then, and the stream is tried again.
-      setTimeout(() => { reload().catch(() => {}).finally(() => connect(script.dataset.view)); }, AGAIN);
+      if (own.readyState === EventSource.CLOSED) anew(AGAIN);
     };
     on("row", (event) => { parse(event.data).forEach(putRow); sieve(); });
     on("part", (event) => { for (const part of parse(event.data)) if (byId(part.id)) swap(byId(part.id), part); });
     on("session", (event) => { parse(event.data).forEach(putSession); });
-    on("resync", () => { reload().catch(() => state(false)); });
-    on("seen", () => {});
-    addEventListener("pagehide", () => source.close(), { once: true });
+    on("seen", (event) => { feed = `${script.dataset.topic}&after=${event.lastEventId}`; });
+    on("resync", () => { anew(0); });
+    on("gone", end);
+  };
+  // A browser opens only six connections to one host, for all of its tabs and for orders too: a page that nobody sees gives its own
+  // back, and gets what it missed when it is looked at again. Its title, all that is seen of it, stays true to the minute.
+  document.addEventListener("visibilitychange", () => {
+    state(false);
+    if (document.hidden) close();
+    else connect();
+  });
+  const retitle = async () => {
+    if (document.hidden && rows) document.title = (await get("/?show=failing")).getElementById("head").dataset.title;
   };
 
   if (filter) {
     filter.addEventListener("input", sieve);
     filter.addEventListener("submit", (event) => event.preventDefault());
     filter.querySelector("button").hidden = true;
-    if (byId("sessions").dataset.all === "false") reload().catch(() => {});
   }
+  addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   state(false);
-  connect(script.dataset.stream);
+  // Of a page that was filtered here comes the rest first.
+  if (rows && byId("sessions").dataset.all === "false") anew(0);
+  else connect();
   tick();
-  setInterval(tick, 1000);
+  setInterval(() => { tick(); putHeld(); }, 1000);
+  setInterval(() => { retitle().catch(() => {}); }, 60000);
 })();

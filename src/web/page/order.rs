@@ -13,15 +13,15 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::command::CommandAnswer;
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
-use crate::engine::snapshot::{Snapshot, TargetView};
+use crate::engine::snapshot::{Proposal, Snapshot, TargetView};
 
-use super::super::order::{Bad, Form, Verb, carry};
+use super::super::order::{Bad, Certainty, Fields, Lost, Verb, carry};
 use super::super::reply::{Answer, see_other};
-use super::super::sign_in::SignIn;
 use super::super::warden::{self, Denial};
-use super::super::{BODY_BYTES_MAX, Desk, body};
+use super::super::{Desk, body};
 use super::frame::{Frame, Guest};
-use super::{guest, no_such_session, noted, render_as, tell};
+use super::visitor::Visitor;
+use super::{no_such_session, noted, render_as, tell};
 
 /// The page of an order.
 #[derive(Template)]
@@ -64,6 +64,7 @@ struct Problem {
     field: &'static str,
     what: String,
     hint: String,
+    certainty: Certainty,
     /// Whether signing in would help.
     sign_in: bool,
 }
@@ -87,13 +88,13 @@ pub(in crate::web) fn show(
     query: &str,
     headers: &HeaderMap,
 ) -> Answer {
-    if guest(desk, headers) == Guest::Out {
+    let visitor = Visitor::of(desk, headers);
+    if visitor.guest(desk) == Guest::Out {
         return see_other(&sign_in_to(&path(verb, name), query));
     }
-    let who = desk.sign_ins.find(headers, desk.now()).map(|sign_in| sign_in.who.to_string()).unwrap_or_default();
     // Whoever made the link does not speak for the person: of what it says only the attempt is taken.
-    let typed = Typed { who, attempt: Typed::of(query).attempt, ..Typed::default() };
-    page(desk, (verb, name), headers, typed, None)
+    let typed = Typed { who: visitor.name(), attempt: Typed::of(query).attempt, ..Typed::default() };
+    page(desk, (verb, name), &visitor, typed, None)
 }
 
 /// Takes the form.
@@ -104,41 +105,46 @@ pub(in crate::web) async fn take(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Answer {
-    let refused = |typed, denial| page(desk, (verb, name), headers, typed, Some(Problem::of(desk.denied(denial))));
+    let mut visitor = Visitor::of(desk, headers);
+    let refused = |visitor: &Visitor, typed, denial| {
+        page(desk, (verb, name), visitor, typed, Some(Problem::of(desk.denied(denial))))
+    };
     // Where it comes from is looked at before anything of it is read.
     if let Err(denial) = warden::admit_from(desk, headers) {
-        return refused(Typed::default(), denial);
+        return refused(&visitor, Typed::default(), denial);
     }
-    let text = match body::read(body, BODY_BYTES_MAX, "send the form as it is").await {
-        Ok(text) => text,
+    let typed = match body::form(body).await {
+        Ok(text) => Typed::of(&text),
         Err(answer) => return answer,
     };
-    let typed = Typed::of(&String::from_utf8_lossy(&text));
-    if let Err(denial) = admit(desk, headers, &path(verb, name), &typed.mark).await {
-        return refused(typed, denial);
+    if let Err(denial) = admit(desk, headers, &mut visitor, &path(verb, name), &typed.mark).await {
+        return refused(&visitor, typed, denial);
     }
     match place(desk, verb, name, &typed).await {
         Ok(done) => see_other(&noted(desk, &back(name), done)),
-        Err(problem) => page(desk, (verb, name), headers, typed, Some(problem)),
+        Err(problem) => page(desk, (verb, name), &visitor, typed, Some(problem)),
     }
 }
 
 /// Lets a form pass that comes from one of our pages, sent by who is signed in where that is needed.
-pub(super) async fn admit(desk: &Desk, headers: &HeaderMap, path: &str, mark: &str) -> Result<Option<SignIn>, Denial> {
-    let sign_in = match warden::admit_from(desk, headers)? {
-        None => None,
-        Some(secret) => {
-            let sign_in = desk.sign_ins.find(headers, desk.now()).ok_or(Denial::NoToken)?;
-            let token = warden::read(secret).await.ok_or(Denial::Unreadable)?;
-            if !sign_in.is_of(&token) {
-                // The token was changed since: what was opened with the old one ends.
-                drop(desk.sign_ins.end(&sign_in, headers));
-                return Err(Denial::NoToken);
-            }
-            Some(sign_in)
+pub(super) async fn admit(
+    desk: &Desk,
+    headers: &HeaderMap,
+    visitor: &mut Visitor,
+    path: &str,
+    mark: &str,
+) -> Result<(), Denial> {
+    if let Some(secret) = warden::admit_from(desk, headers)? {
+        let sign_in = visitor.sign_in.as_ref().ok_or(Denial::NoToken)?;
+        let token = warden::read(secret).await.ok_or(Denial::Unreadable)?;
+        if !sign_in.is_of(&token) {
+            // The token was changed since: what was opened with the old one ends.
+            drop(desk.sign_ins.end(sign_in, headers));
+            visitor.sign_in = None;
+            return Err(Denial::NoToken);
         }
-    };
-    if desk.marks.fits(mark, path, sign_in.as_ref()) { Ok(sign_in) } else { Err(Denial::NoFormToken) }
+    }
+    if desk.marks.fits(mark, path, visitor.sign_in.as_ref()) { Ok(()) } else { Err(Denial::NoFormToken) }
 }
 
 async fn place(desk: &Desk, verb: Verb, name: Option<&str>, typed: &Typed) -> Result<String, Problem> {
@@ -151,8 +157,8 @@ async fn place(desk: &Desk, verb: Verb, name: Option<&str>, typed: &Typed) -> Re
         None => None,
     };
     let command = typed
-        .form(verb)
-        .and_then(|form| form.command(verb, view.map(|view| view.target.clone()), now))
+        .fields(verb)
+        .and_then(|fields| fields.command(verb, view.map(|view| view.target.clone()), now))
         .map_err(|bad| Problem { hint: bad.hint, ..Problem::new(StatusCode::BAD_REQUEST, bad.key, bad.what) })?;
     let subject = Subject { snapshot: &snapshot, view, verb, now };
     if let Some(needed) = subject.confirm(&typed.attempt).filter(|needed| *needed != typed.confirm.trim()) {
@@ -164,17 +170,14 @@ async fn place(desk: &Desk, verb: Verb, name: Option<&str>, typed: &Typed) -> Re
         Ok(CommandAnswer::Refused { why }) => {
             Err(Problem::new(StatusCode::CONFLICT, "", format!("it was refused, {why}")))
         }
-        Err(lost) => {
-            let hint = lost.hint.to_owned();
-            Err(Problem { hint, ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "", lost.what.to_owned()) })
-        }
+        Err(lost) => Err(Problem::lost(lost, name)),
     }
 }
 
 fn page(
     desk: &Arc<Desk>,
     (verb, name): (Verb, Option<&str>),
-    headers: &HeaderMap,
+    visitor: &Visitor,
     typed: Typed,
     problem: Option<Problem>,
 ) -> Answer {
@@ -184,20 +187,19 @@ fn page(
         Some(Some(view)) => Some(view.as_ref()),
         None => None,
     };
-    let (guest, path) = (guest(desk, headers), path(verb, name));
-    let sign_in = desk.sign_ins.find(headers, now);
+    let (guest, path) = (visitor.guest(desk), path(verb, name));
     let mark = match &guest {
-        Guest::Free | Guest::Out | Guest::In { .. } => desk.marks.of(&path, sign_in.as_ref()),
+        Guest::Free | Guest::Out | Guest::In { .. } => desk.marks.of(&path, visitor.sign_in.as_ref()),
         Guest::Barred => None,
     };
     let subject = Subject { snapshot: &snapshot, view, verb, now };
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
     let page = OrderPage {
-        frame: Frame::new(format!("{} (wa-watchdog)", subject.heading()), None, guest),
+        frame: Frame::new(format!("{} (wa-watchdog)", subject.heading(&typed.attempt)), None, guest),
         path,
         back: back(name),
         verb,
-        heading: subject.heading(),
+        heading: subject.heading(&typed.attempt),
         tells: tell::tells(&subject, &typed.attempt),
         warns: tell::warns(&subject),
         confirm: subject.confirm(&typed.attempt),
@@ -229,6 +231,14 @@ impl OrderPage<'_> {
     /// Marks the field that the problem is about.
     fn wrong(&self, field: &str) -> Wrong {
         Wrong(self.problem.as_ref().is_some_and(|problem| problem.field == field))
+    }
+
+    /// What can be said at once of the order.
+    fn outcome(problem: &Problem) -> &'static str {
+        match problem.certainty {
+            Certainty::NotOrdered => "Nothing was ordered:",
+            Certainty::MayCount => "It may count all the same:",
+        }
     }
 
     fn asks_span(&self) -> bool {
@@ -269,7 +279,7 @@ impl Typed {
     }
 
     /// What the order is made of; a field that means nothing for it is left out.
-    fn form(&self, verb: Verb) -> Result<Form, Bad> {
+    fn fields(&self, verb: Verb) -> Result<Fields, Bad> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let wrong = || Bad {
             key: "attempt",
@@ -277,20 +287,31 @@ impl Typed {
             hint: String::from("come here from the session's own page"),
         };
         let attempt = given(&self.attempt).filter(|_| matches!(verb, Verb::Approve | Verb::Restore));
-        Ok(Form {
+        Ok(Fields {
             reason: given(&self.reason),
             who: given(&self.who),
             lasts: given(&self.lasts).filter(|_| verb == Verb::Pause),
             attempt: attempt.map(|text| text.parse().map_err(|_| wrong())).transpose()?,
             force: matches!(verb, Verb::Remedy(_) | Verb::Restore).then_some(self.force),
-            ..Form::default()
+            ..Fields::default()
         })
     }
 }
 
 impl Problem {
     fn new(status: StatusCode, field: &'static str, what: String) -> Self {
-        Self { status, field, what, hint: String::new(), sign_in: false }
+        Self { status, field, what, hint: String::new(), certainty: Certainty::NotOrdered, sign_in: false }
+    }
+
+    /// Of an order to which nobody said anything; the name is that of its session.
+    fn lost(lost: Lost, name: Option<&str>) -> Self {
+        let hint = match (lost.certainty(), name) {
+            (Certainty::NotOrdered, _) => lost.hint(),
+            (Certainty::MayCount, Some(_)) => "look at the session's attempts before you order it again",
+            (Certainty::MayCount, None) => "look at the page of all sessions before you order it again",
+        };
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "", lost.what().to_owned());
+        Self { hint: hint.to_owned(), certainty: lost.certainty(), ..problem }
     }
 
     fn of(denial: Denial) -> Self {
@@ -306,9 +327,9 @@ impl Problem {
 
 impl<'a> Subject<'a> {
     /// What is ordered: heading and button.
-    fn heading(&self) -> String {
+    fn heading(&self, attempt: &str) -> String {
         let whom = self.view.map_or("all sessions", |view| view.target.as_str());
-        let proposed = self.view.and_then(|view| view.care.proposal.as_ref()).map(|proposal| proposal.remedy);
+        let proposed = self.proposal(attempt).map(|proposal| proposal.remedy);
         match (self.verb, proposed) {
             (Verb::Pause, _) => format!("Pause {whom}"),
             (Verb::Resume, _) => format!("Resume {whom}"),
@@ -322,17 +343,20 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// What waits for approval under a number, however that is written.
+    pub(super) fn proposal(&self, attempt: &str) -> Option<&'a Proposal> {
+        let named: AttemptId = attempt.trim().parse().ok()?;
+        let waits = self.view?.care.proposal.as_deref()?;
+        Some(waits).filter(|proposal| proposal.attempt == named)
+    }
+
     /// The session's name, where this would destroy it.
     fn confirm(&self, attempt: &str) -> Option<&'a str> {
         let view = self.view?;
         let destroys = match self.verb {
             Verb::Remedy(remedy) => remedy == Remedy::Reset || view.care.destroys.contains(&remedy),
-            Verb::Approve => {
-                let named: Option<AttemptId> = attempt.trim().parse().ok();
-                let proposal = view.care.proposal.as_ref().filter(|proposal| Some(proposal.attempt) == named);
-                // One that does not wait any more is refused anyway.
-                proposal.is_some_and(|proposal| proposal.destroys)
-            }
+            // One that does not wait any more is refused anyway.
+            Verb::Approve => self.proposal(attempt).is_some_and(|proposal| proposal.destroys),
             Verb::Pause | Verb::Resume | Verb::Ack | Verb::Restore => false,
         };
         destroys.then_some(view.target.as_str())
@@ -358,13 +382,13 @@ mod tests {
     fn a_field_that_means_nothing_for_an_order_is_left_out() {
         let typed = Typed::of("who=ana&reason=a+b%26c&for=2h&attempt=19c27e14280&force=true&other=1");
         assert_eq!((typed.who.as_str(), typed.reason.as_str()), ("ana", "a b&c"));
-        let pause = typed.form(Verb::Pause).unwrap();
+        let pause = typed.fields(Verb::Pause).unwrap();
         assert_eq!((pause.lasts.as_deref(), pause.attempt, pause.force), (Some("2h"), None, None));
-        let restart = typed.form(Verb::Remedy(Remedy::Restart)).unwrap();
+        let restart = typed.fields(Verb::Remedy(Remedy::Restart)).unwrap();
         assert_eq!((restart.lasts, restart.attempt, restart.force), (None, None, Some(true)));
-        let restore = typed.form(Verb::Restore).unwrap();
+        let restore = typed.fields(Verb::Restore).unwrap();
         assert_eq!((restore.attempt, restore.force), (Some(AttemptId(0x019c_27e1_4280)), Some(true)));
-        assert_eq!(Typed::of("attempt=nonsense").form(Verb::Approve).unwrap_err().key, "attempt");
-        assert!(Typed::of("attempt=nonsense").form(Verb::Ack).is_ok());
+        assert_eq!(Typed::of("attempt=nonsense").fields(Verb::Approve).unwrap_err().key, "attempt");
+        assert!(Typed::of("attempt=nonsense").fields(Verb::Ack).is_ok());
     }
 }

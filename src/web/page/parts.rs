@@ -15,25 +15,25 @@ use super::happened::Happened;
 use super::row::Row;
 use super::session::Session;
 
-/// Everything but the rows, as text.
+/// Everything but rows and banners, as text.
 #[derive(Debug)]
-pub(in crate::web) struct Parts([String; 4]);
+pub(in crate::web) struct Parts([String; 3]);
 
 impl Parts {
     /// Renders them.
     pub(in crate::web) fn of(desk: &Desk, snapshot: &Snapshot) -> Self {
         let (now, targets) = (desk.now(), Arc::clone(&desk.state.targets.borrow()));
-        Self([
-            text(&Head::of(snapshot)),
-            text(&Banners::of(snapshot, now)),
-            text(&Cards::of(snapshot, &targets, now)),
-            text(&Happened::of(snapshot, now)),
-        ])
+        Self([text(&Head::of(snapshot)), text(&Cards::of(snapshot, &targets, now)), text(&Happened::of(snapshot, now))])
     }
 
-    pub(in crate::web) fn texts(&self) -> [&str; 4] {
+    pub(in crate::web) fn texts(&self) -> [&str; 3] {
         self.0.each_ref().map(String::as_str)
     }
+}
+
+/// Renders what holds for all sessions, and is told on every page.
+pub(in crate::web) fn banners_part(desk: &Desk, snapshot: &Snapshot) -> String {
+    text(&Banners::of(snapshot, desk.now()))
 }
 
 /// Renders the row of a session.

@@ -9,6 +9,7 @@ use crate::engine::sample::Word;
 use crate::engine::snapshot::{Grade, RefusalView, TargetView};
 use crate::engine::verdict::Verdict;
 
+use super::say::spaced;
 use super::strip::Strip;
 use super::when::When;
 
@@ -92,7 +93,7 @@ pub(super) fn beliefs(view: &TargetView) -> Vec<Belief<'_>> {
 /// Returns the state in words.
 pub(super) fn state(view: &TargetView) -> String {
     match (view.state, view.up) {
-        (Some(state), _) => state.as_str().replace('_', " "),
+        (Some(state), _) => spaced(state.as_str()),
         (None, None) => String::from("not heard of yet"),
         (None, Some(true)) => String::from("not understood yet"),
         (None, Some(false)) => String::from("not reached yet"),
@@ -157,11 +158,10 @@ impl<'a> Row<'a> {
 
     /// What runs or is waited for, where the refusals below do not say it already.
     fn pending(&self) -> Option<String> {
-        let refused = self.view.care.refused.first();
-        let is_refusal = |said: &String| {
-            refused.is_some_and(|refused| *said == format!("{} held back: {}", refused.remedy, refused.reason))
-        };
-        pending(&self.view.care).filter(|said| !is_refusal(said))
+        let care = &self.view.care;
+        // What runs and what waits for a person comes before what is held back.
+        let is_held = care.under_way().is_none() && !care.wants_person() && !care.refused.is_empty();
+        if is_held { None } else { pending(care) }
     }
 
     fn refused(&self) -> impl Iterator<Item = &'a RefusalView> {

@@ -13,10 +13,12 @@ use crate::engine::sample::{Effort, Phase, Word};
 use crate::engine::snapshot::{Grade, RunView, Snapshot, TargetView};
 use crate::engine::target::TargetId;
 
+use super::banner::Banners;
 use super::card;
 use super::frame::{Frame, Guest};
 use super::happened::{Past, Tried};
 use super::row::{self, Belief, Standing};
+use super::say::{counted, spaced};
 use super::strip::Strip;
 use super::when::When;
 
@@ -34,10 +36,11 @@ pub(super) struct SessionPage<'a> {
 #[template(path = "session.html")]
 pub(super) struct Session<'a> {
     snapshot: &'a Snapshot,
+    banners: Banners<'a>,
     view: &'a TargetView,
     standing: Standing,
     scan: Option<card::Scan<'a>>,
-    decision: Option<card::Word<'a>>,
+    decision: Option<card::Decision<'a>>,
     incidents: Vec<Past<'a>>,
     attempts: Vec<Tried<'a>>,
     now: Wall,
@@ -51,7 +54,8 @@ struct Memory {
     used_bytes: u64,
     limit_bytes: u64,
     percent: u64,
-    kills: Option<u64>,
+    /// How often it was killed for it.
+    kills: Option<String>,
 }
 
 /// A button: a link to the page that asks for who and why.
@@ -61,7 +65,6 @@ struct Button {
     destroys: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl<'a> Session<'a> {
     pub(super) fn of(
         snapshot: &'a Snapshot,
@@ -71,10 +74,11 @@ impl<'a> Session<'a> {
     ) -> Self {
         Self {
             snapshot,
+            banners: Banners::above(snapshot, view, now),
             view,
             standing: Standing::of(view),
             scan: card::Scan::of(view, targets, now),
-            decision: card::Word::of(view, now),
+            decision: card::Decision::of(view, now),
             incidents: Past::of_target(snapshot, view.target.as_str(), now),
             attempts: Tried::of_target(&view.care, now),
             now,
@@ -105,10 +109,12 @@ impl<'a> Session<'a> {
         explain(self.view, self.snapshot.pause.as_ref(), self.now)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn at(&self, at: &Wall) -> When {
         When::at(*at, self.now)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn age(&self, at: &Wall) -> When {
         When::age(*at, self.now)
     }
@@ -127,6 +133,7 @@ impl<'a> Session<'a> {
         }
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn loses(&self, remedy: &Remedy) -> bool {
         self.view.care.destroys.contains(remedy)
     }
@@ -143,7 +150,10 @@ impl<'a> Session<'a> {
             percent: limit
                 .and_then(|limit| memory.used_bytes.saturating_mul(100).checked_div(limit))
                 .unwrap_or_default(),
-            kills: memory.oom_kills.filter(|kills| 0 < *kills),
+            kills: memory
+                .oom_kills
+                .filter(|kills| 0 < *kills)
+                .map(|kills| counted(usize::try_from(kills).unwrap_or(usize::MAX), "time")),
         })
     }
 
@@ -161,7 +171,7 @@ impl<'a> Session<'a> {
     }
 
     fn run_state(run: &RunView) -> String {
-        let state = run.state.as_str().replace('_', " ");
+        let state = spaced(run.state.as_str());
         let phase = match run.phase {
             Some(Phase::Opening) => ", opening",
             Some(Phase::Pairing) => ", pairing",

@@ -6,14 +6,16 @@ use askama::Template;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::engine::sample::Word;
 
 use super::super::reply::{Answer, see_other};
 use super::super::warden::{self, Denial};
-use super::super::{BODY_BYTES_MAX, Desk, body};
+use super::super::{Desk, body};
 use super::frame::{Frame, Guest};
-use super::{guest, order, render_as};
+use super::visitor::Visitor;
+use super::{order, render_as};
 
 /// Where its form is sent to.
 const SIGN_IN: &str = "/sign-in";
@@ -38,12 +40,20 @@ struct Typed {
     mark: String,
     next: String,
     who: String,
-    secret: String,
+    secret: SecretString,
 }
 
-/// Shows the form.
+/// Why nobody was signed in.
+enum Problem {
+    Denied(Denial),
+    /// Orders would be nobody's.
+    Nameless,
+}
+
+/// Shows the form. Whoever made the link does not speak for the person: of what it says only where to go on is taken.
 pub(in crate::web) fn show(desk: &Arc<Desk>, query: &str, headers: &HeaderMap) -> Answer {
-    page(desk, headers, &Typed::of(query), None)
+    let typed = Typed { next: Typed::of(query).next, ..Typed::default() };
+    page(desk, &Visitor::of(desk, headers), &typed, None)
 }
 
 /// Signs somebody in.
@@ -51,26 +61,35 @@ pub(in crate::web) async fn enter(desk: &Arc<Desk>, headers: &HeaderMap, body: I
     let mut typed = Typed::default();
     match admit(desk, headers, body, &mut typed).await {
         Ok(Ok(cookie)) => with_cookie(see_other(&typed.next), &cookie),
-        Ok(Err(denial)) => page(desk, headers, &typed, Some(desk.denied(denial))),
+        Ok(Err(problem)) => {
+            let problem = match problem {
+                Problem::Denied(denial) => Problem::Denied(desk.denied(denial)),
+                Problem::Nameless => Problem::Nameless,
+            };
+            page(desk, &Visitor::of(desk, headers), &typed, Some(&problem))
+        }
         Err(answer) => answer,
     }
 }
 
 /// Signs somebody out.
 pub(in crate::web) async fn leave(desk: &Arc<Desk>, headers: &HeaderMap, body: Incoming) -> Answer {
+    let mut visitor = Visitor::of(desk, headers);
+    let refused =
+        |visitor: &Visitor, denial| page(desk, visitor, &Typed::of(""), Some(&Problem::Denied(desk.denied(denial))));
     if let Err(denial) = warden::admit_from(desk, headers) {
-        return page(desk, headers, &Typed::of(""), Some(desk.denied(denial)));
+        return refused(&visitor, denial);
     }
-    let text = match body::read(body, BODY_BYTES_MAX, "send the form as it is").await {
-        Ok(text) => text,
+    let typed = match body::form(body).await {
+        Ok(text) => Typed::of(&text),
         Err(answer) => return answer,
     };
-    let typed = Typed::of(&String::from_utf8_lossy(&text));
-    match order::admit(desk, headers, SIGN_OUT, &typed.mark).await {
-        Ok(Some(sign_in)) => with_cookie(see_other("/"), &desk.sign_ins.end(&sign_in, headers)),
+    let admitted = order::admit(desk, headers, &mut visitor, SIGN_OUT, &typed.mark).await;
+    match (admitted, &visitor.sign_in) {
+        (Ok(()), Some(sign_in)) => with_cookie(see_other("/"), &desk.sign_ins.end(sign_in, headers)),
         // Who is not signed in any more has what was wanted.
-        Ok(None) | Err(Denial::NoToken) => see_other("/"),
-        Err(denial) => page(desk, headers, &typed, Some(desk.denied(denial))),
+        (Ok(()), None) | (Err(Denial::NoToken), _) => see_other("/"),
+        (Err(denial), _) => refused(&visitor, denial),
     }
 }
 
@@ -80,51 +99,72 @@ async fn admit(
     headers: &HeaderMap,
     body: Incoming,
     typed: &mut Typed,
-) -> Result<Result<String, Denial>, Answer> {
+) -> Result<Result<String, Problem>, Answer> {
+    let denied = |denial| Err(Problem::Denied(denial));
     let secret = match warden::admit_from(desk, headers) {
         Ok(secret) => secret,
-        Err(denial) => return Ok(Err(denial)),
+        Err(denial) => return Ok(denied(denial)),
     };
-    let text = body::read(body, BODY_BYTES_MAX, "send the form as it is").await?;
-    *typed = Typed::of(&String::from_utf8_lossy(&text));
+    *typed = Typed::of(&body::form(body).await?);
     // Nobody is signed in yet: the mark is that of everybody, and says that a page of ours was seen.
     if !desk.marks.fits(&typed.mark, SIGN_IN, None) {
-        return Ok(Err(Denial::NoFormToken));
+        return Ok(denied(Denial::NoFormToken));
     }
     let Some(secret) = secret else { return Err(see_other(&typed.next)) };
-    if typed.secret.trim().is_empty() {
-        return Ok(Err(Denial::NoToken));
+    let who = Word::new(typed.who.trim());
+    if who.as_str().is_empty() {
+        return Ok(Err(Problem::Nameless));
     }
-    let token = match warden::compare(typed.secret.trim(), secret).await {
+    if typed.secret.expose_secret().is_empty() {
+        return Ok(denied(Denial::NoToken));
+    }
+    let token = match warden::compare(typed.secret.expose_secret(), secret).await {
         Ok(token) => token,
-        Err(denial) => return Ok(Err(denial)),
+        Err(denial) => return Ok(denied(denial)),
     };
-    let cookie = desk.sign_ins.begin(Word::new(&typed.who), &token, headers, desk.now());
-    Ok(cookie.ok_or(Denial::Unreadable))
+    let cookie = desk.sign_ins.begin(who, &token, headers, desk.now());
+    Ok(cookie.ok_or(Problem::Denied(Denial::Unreadable)))
 }
 
-fn page(desk: &Arc<Desk>, headers: &HeaderMap, typed: &Typed, denial: Option<Denial>) -> Answer {
-    let said = |denial: Denial| match denial {
-        Denial::NoToken => String::from("the token is missing"),
-        Denial::WrongToken => String::from("this is not the token"),
-        Denial::TooMany => String::from("too many tries in this second; wait a moment"),
-        Denial::Reachable | Denial::ForeignHost | Denial::ForeignPage | Denial::NoFormToken | Denial::Unreadable => {
-            format!("{}; {}", denial.what(), denial.hint())
-        }
-    };
+fn page(desk: &Arc<Desk>, visitor: &Visitor, typed: &Typed, problem: Option<&Problem>) -> Answer {
     let page = SignInPage {
-        frame: Frame::new(String::from("Sign in"), None, guest(desk, headers)),
+        frame: Frame::new(String::from("Sign in"), None, visitor.guest(desk)),
         next: typed.next.clone(),
         who: typed.who.clone(),
         mark: desk.marks.of(SIGN_IN, None).unwrap_or_default(),
-        problem: denial.map(said),
+        problem: problem.map(Problem::what),
     };
-    render_as(denial.map_or(StatusCode::OK, Denial::status), page.render())
+    render_as(problem.map_or(StatusCode::OK, Problem::status), page.render())
 }
 
 fn with_cookie(mut answer: Answer, cookie: &str) -> Answer {
     answer.headers_mut().extend(HeaderValue::from_str(cookie).map(|cookie| (SET_COOKIE, cookie)));
     answer
+}
+
+impl Problem {
+    fn what(&self) -> String {
+        match self {
+            Self::Nameless => String::from("your name is missing; it goes into the ledger with what you order"),
+            Self::Denied(Denial::NoToken) => String::from("the token is missing"),
+            Self::Denied(Denial::WrongToken) => String::from("this is not the token"),
+            Self::Denied(Denial::TooMany) => String::from("too many tries in this second; wait a moment"),
+            Self::Denied(
+                denial @ (Denial::Reachable
+                | Denial::ForeignHost
+                | Denial::ForeignPage
+                | Denial::NoFormToken
+                | Denial::Unreadable),
+            ) => format!("{}; {}", denial.what(), denial.hint()),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Nameless => StatusCode::BAD_REQUEST,
+            Self::Denied(denial) => denial.status(),
+        }
+    }
 }
 
 impl Typed {
@@ -135,7 +175,7 @@ impl Typed {
                 "token" => typed.mark = value.into_owned(),
                 "next" => typed.next = next(&value),
                 "who" => typed.who = value.into_owned(),
-                "secret" => typed.secret = value.into_owned(),
+                "secret" => typed.secret = SecretString::from(value.trim()),
                 _ => {}
             }
         }

@@ -8,7 +8,7 @@ use askama::filters::HtmlSafe;
 use crate::engine::day::{CELL_MILLIS, CELLS, Day, Shade};
 use crate::engine::moment::words;
 
-/// A strip, drawn as one path a shade: a thousand of them are on one page.
+/// A strip, drawn as one path a shade: a thousand of them are on one page. What stands beside it says that it is the last day.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strip<'a>(pub(super) &'a Day);
 
@@ -50,10 +50,7 @@ impl Strip<'_> {
 impl fmt::Display for Strip<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = self.words();
-        write!(
-            f,
-            "<svg class=strip viewBox=\"0 0 {CELLS} 20\" preserveAspectRatio=none role=img aria-label=\"Last 24 h: {said}\">"
-        )?;
+        write!(f, "<svg viewBox=\"0 0 {CELLS} 20\" preserveAspectRatio=none role=img aria-label=\"{said}\">")?;
         for shade in Shade::ALL {
             self.path(f, shade)?;
         }
@@ -100,6 +97,6 @@ mod tests {
         let drawn = Strip(&day).to_string();
         assert!(drawn.contains("<path class=d d=\"M133 10h4\"/>"), "{drawn}");
         assert!(drawn.contains("<path class=w d=\"M33 16h100M137 16h7\"/>"), "{drawn}");
-        assert!(drawn.contains("Last 24 h: failing 40 min, well 17 h 50 min, not seen 5 h 30 min"), "{drawn}");
+        assert!(drawn.contains("aria-label=\"failing 40 min, well 17 h 50 min, not seen 5 h 30 min"), "{drawn}");
     }
 }

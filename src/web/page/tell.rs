@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::attempt::{AttemptId, AttemptView};
+use crate::engine::attempt::{AttemptView, Outcome};
 use crate::engine::ladder::Remedy;
 use crate::engine::plan::StepName;
 use crate::engine::snapshot::{PauseView, TargetView};
@@ -10,6 +10,7 @@ use crate::engine::tell::network_path;
 
 use super::super::order::Verb;
 use super::order::Subject;
+use super::say::sentence;
 use super::when;
 
 /// Says what the order will do, one sentence a line.
@@ -30,7 +31,7 @@ pub(super) fn tells(subject: &Subject<'_>, attempt: &str) -> Vec<String> {
         }
         Verb::Resume => vec![String::from("Ends the pause of this session: what is due may be done again.")],
         Verb::Ack => acknowledge(view),
-        Verb::Approve => approve(subject, view, attempt),
+        Verb::Approve => approve(subject, attempt),
         Verb::Restore => vec![
             format!("Brings back the session that the reset {} took away.", attempt.trim()),
             String::from(
@@ -72,7 +73,8 @@ pub(super) fn warns(subject: &Subject<'_>) -> Vec<String> {
         ));
     }
     for path in subject.snapshot.paths.iter().filter(|path| !path.up) {
-        lines.push(format!("{}. It is done only by force.", network_path(&path.path, path.why.as_ref())));
+        let down = sentence(&network_path(&path.path, path.why.as_ref()));
+        lines.push(format!("{down} It is done only by force."));
     }
     if care.budget.get(&remedy).is_some_and(|left| *left == 0) {
         lines.push(format!(
@@ -106,9 +108,8 @@ fn acknowledge(view: &TargetView) -> Vec<String> {
     ]
 }
 
-fn approve(subject: &Subject<'_>, view: &TargetView, attempt: &str) -> Vec<String> {
-    let named: Option<AttemptId> = attempt.trim().parse().ok();
-    let Some(proposal) = view.care.proposal.as_ref().filter(|proposal| Some(proposal.attempt) == named) else {
+fn approve(subject: &Subject<'_>, attempt: &str) -> Vec<String> {
+    let Some(proposal) = subject.proposal(attempt) else {
         return vec![String::from("This does not wait for approval, or not any more.")];
     };
     let mut lines = vec![
@@ -137,14 +138,25 @@ fn carry_out(view: &TargetView, remedy: Remedy) -> Vec<String> {
         lines.push(destroys());
     }
     if let Some(last) = last(view, remedy) {
-        let came = last.outcome.map_or("not known yet", |outcome| outcome.as_str()).replace('_', " ");
-        lines
-            .push(format!("Last time its steps were: {}; it {came}.", steps(last.steps.iter().map(|step| &step.step))));
+        let steps = steps(last.steps.iter().map(|step| &step.step));
+        lines.push(format!("Last time its steps were: {steps}; {}.", came(last.outcome)));
     }
     if let Some(left) = view.care.budget.get(&remedy) {
         lines.push(format!("Budget left: {left}. This counts too."));
     }
     lines
+}
+
+fn came(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Helped) => "it helped",
+        Some(Outcome::DidNotHelp) => "it did not help",
+        Some(Outcome::Failed) => "it failed",
+        Some(Outcome::Unmet) => "what it needs first was not met, so nothing was done",
+        Some(Outcome::Interrupted) => "it was interrupted",
+        Some(Outcome::Aborted) => "it was aborted",
+        None => "whether it helped is not known yet",
+    }
 }
 
 fn destroys() -> String {
