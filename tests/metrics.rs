@@ -15,7 +15,7 @@ mod made_up;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use exposition::{Series, parse};
+use exposition::{Family, Series, parse};
 use wa_watchdog::engine::attempt::AttemptView;
 use wa_watchdog::engine::ladder::Remedy;
 use wa_watchdog::engine::pattern::Pattern;
@@ -185,9 +185,7 @@ fn resets_start_at_zero_where_a_hook_can_destroy() {
         destroys: BTreeSet::from([Remedy::Reset]),
         ..CareView::default()
     };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..Snapshot::default() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let resets = &families["wa_watchdog_resets_total"].series;
     let patterns: Vec<&str> = resets.iter().map(|series| series.labels["pattern"].as_str()).collect();
     assert_eq!(patterns, ["none", "session_expired", "repeated_404", "state_loop", "never_ready"]);
@@ -205,9 +203,7 @@ fn resets_start_at_zero_where_a_hook_can_destroy() {
 #[test]
 fn a_restart_that_destroys_counts_as_a_reset_of_the_patterns_that_it_fits() {
     let care = CareView { destroys: BTreeSet::from([Remedy::Restart]), ..CareView::default() };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..Snapshot::default() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let resets = &families["wa_watchdog_resets_total"].series;
     let patterns: Vec<&str> = resets.iter().map(|series| series.labels["pattern"].as_str()).collect();
     assert_eq!(
@@ -223,9 +219,7 @@ fn one_outcome_is_the_last_also_while_the_next_attempt_runs() {
     let last = Arc::clone(&care.attempts[0]);
     let running = AttemptView { ended: None, outcome: None, remedy: Remedy::Reset, ..AttemptView::clone(&last) };
     care.attempts.push(Arc::new(running));
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let series = &families["wa_watchdog_last_attempt_outcome"].series;
     assert_eq!(series.len(), 1);
     assert_eq!(value(series, &[("target", "new"), ("remedy", "restart"), ("outcome", "did_not_help")]), Some(1.0));
@@ -235,9 +229,7 @@ fn one_outcome_is_the_last_also_while_the_next_attempt_runs() {
 fn what_is_refused_to_the_session_and_to_its_memory_is_one_series() {
     let mut care = made_up_care();
     care.refused.push(Arc::clone(&care.refused[0]));
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let series = &families["wa_watchdog_refusal_active"].series;
     assert_eq!(series.len(), 1);
     assert_eq!(value(series, &[("target", "new"), ("remedy", "reset"), ("reason", "unapproved")]), Some(1.0));
@@ -246,9 +238,7 @@ fn what_is_refused_to_the_session_and_to_its_memory_is_one_series() {
 #[test]
 fn a_cooldown_that_has_passed_is_absent() {
     let care = CareView { cooldown_until: Some(made_up::ago(1)), ..CareView::default() };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     assert!(!families.contains_key("wa_watchdog_cooldown_until_timestamp_seconds"));
 }
 
@@ -376,6 +366,13 @@ fn discovery(up: Option<bool>, [found, refused]: [u64; 2]) -> Discovery {
 
 fn only_a_newcomer() -> Snapshot {
     Snapshot { targets: vec![Arc::new(made_up::newcomer("new"))], ..Snapshot::default() }
+}
+
+/// Returns what is served of one target with such care.
+fn of_newcomer(care: CareView) -> BTreeMap<String, Family> {
+    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
+    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+    parse(&metrics::render(&snapshot, &shell()))
 }
 
 /// Leaves out what differs between processes and between versions.
