@@ -259,7 +259,7 @@ impl Watchdog {
             started: now.wall,
             last: now,
             epoch: 0,
-            dropped: BTreeMap::new(),
+            dropped: ["unknown_target", "late_answer"].map(|why| (why, 0)).into(),
             ledger_errors: 0,
             runs: BTreeMap::new(),
             awaiting: BTreeMap::new(),
