@@ -46,7 +46,7 @@ const EXPECTED: [(&str, &[i32]); 2] = [
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the demo may take until it has shown much of what it plays, which is half a minute on a machine that does nothing else.
-const DEMO_WITHIN: Duration = Duration::from_secs(120);
+const DEMO_WITHIN: Duration = Duration::from_mins(2);
 
 /// How many patterns it shall name until then.
 const DEMO_PATTERNS: usize = 5;
