@@ -1,20 +1,22 @@
 //! The alert rules, their tests, their runbook and the example for Alertmanager, held against each other and against the program.
 //!
 //! What the rules do is tested by promtool, in `scripts/check-alerts`; here is what it cannot know.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unreachable, reason = "helpers of tests")]
+
+#[path = "support/labels.rs"]
+#[expect(dead_code, reason = "the reference of metrics needs more of it")]
+mod labels;
+#[path = "support/promql.rs"]
+#[expect(dead_code, reason = "the dashboard's tests need more of it")]
+mod promql;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{self, Expr, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
+use labels::Values;
+use promql::Selector;
 use serde::Deserialize;
-use wa_watchdog::engine::attempt::Outcome;
 use wa_watchdog::engine::pattern::Pattern;
-use wa_watchdog::engine::refusal::Refusal;
-use wa_watchdog::engine::snapshot::Grade;
-use wa_watchdog::metrics;
 
 const RULES: &str = "config/prometheus/rules.yml";
 const TESTS: [&str; 2] = ["config/prometheus/rules_test.yml", "config/prometheus/rules_days_test.yml"];
@@ -40,8 +42,9 @@ fn every_alert_says_what_it_is_how_bad_it_is_and_where_to_read_on() {
 fn every_pattern_has_exactly_one_alert() {
     let mut alerted: Vec<String> = Vec::new();
     for selector in alerts().iter().flat_map(|alert| selectors(&alert.expr)) {
-        if selector.name.as_deref() == Some("wa_watchdog_pattern_active") {
-            alerted.extend(selector.matchers.matchers.iter().flat_map(values));
+        if selector.series == "wa_watchdog_pattern_active" {
+            let named = selector.matchers_of("pattern").flat_map(|(operator, value)| named_values(operator, value));
+            alerted.extend(named.map(str::to_owned));
         }
     }
     alerted.sort();
@@ -54,19 +57,17 @@ fn every_pattern_has_exactly_one_alert() {
 fn every_series_that_a_rule_reads_is_one_that_the_program_writes() {
     let rules = rules();
     let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.record.as_deref()).collect();
-    let declared: BTreeMap<&str, &[&str]> =
-        metrics::catalogue().iter().map(|metric| (metric.name, metric.labels)).collect();
-    for selector in rules.iter().flat_map(|rule| selectors(&rule.expr)) {
-        let name = selector.name.as_deref().expect("every selector names its metric");
-        if name == "up" || recorded.contains(name) {
+    for Selector { series, matchers, .. } in rules.iter().flat_map(|rule| selectors(&rule.expr)) {
+        assert!(!series.is_empty(), "every selector names its metric");
+        if series == "up" || recorded.contains(series.as_str()) {
             continue;
         }
-        let labels = declared.get(name).copied().unwrap_or_default();
-        assert!(declared.contains_key(name), "{name} is read and never written");
-        for matcher in &selector.matchers.matchers {
-            assert!(labels.contains(&matcher.name.as_str()), "{name} has no label {}", matcher.name);
-            for value in values(matcher) {
-                assert!(can_be(name, &matcher.name, &value), "{name}: {} is never {value}", matcher.name);
+        let Some(metric) = promql::declared(&series) else { panic!("{series} is read and never written") };
+        for (label, operator, value) in &matchers {
+            assert!(metric.labels.contains(&label.as_str()), "{series} has no label {label}");
+            let Values::Closed(words) = labels::values(metric.name, label) else { continue };
+            for value in named_values(operator, value) {
+                assert!(words.contains(&value), "{series}: {label} is never {value}");
             }
         }
     }
@@ -155,12 +156,7 @@ struct RuleFile {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Group {
-    #[expect(dead_code, reason = "it may stand there")]
-    name: String,
-    #[expect(dead_code, reason = "it may stand there")]
-    interval: Option<String>,
     rules: Vec<Rule>,
 }
 
@@ -227,47 +223,13 @@ struct InhibitRule {
     equal: Vec<String>,
 }
 
-/// Collects the selectors of an expression.
-struct Selectors(Vec<VectorSelector>);
-
-impl ExprVisitor for Selectors {
-    type Error = std::convert::Infallible;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Self::Error> {
-        if let Expr::VectorSelector(selector) = expr {
-            self.0.push(selector.clone());
-        }
-        if let Expr::MatrixSelector(selector) = expr {
-            self.0.push(selector.vs.clone());
-        }
-        Ok(true)
-    }
-}
-
-fn selectors(expr: &str) -> Vec<VectorSelector> {
-    let parsed = parser::parse(expr).expect(expr);
-    let mut found = Selectors(Vec::new());
-    walk_expr(&mut found, &parsed).expect("it cannot fail");
-    found.0
+fn selectors(expr: &str) -> Vec<Selector> {
+    promql::read(expr).expect(expr).selectors
 }
 
 /// Returns the values that a matcher names; an expression of alternatives names each of them.
-fn values(matcher: &Matcher) -> Vec<String> {
-    match matcher.op {
-        MatchOp::Equal | MatchOp::NotEqual => vec![matcher.value.clone()],
-        MatchOp::Re(_) | MatchOp::NotRe(_) => matcher.value.split('|').map(str::to_owned).collect(),
-    }
-}
-
-/// Tells whether a label can have a value, where the program has a list of them.
-fn can_be(metric: &str, label: &str, value: &str) -> bool {
-    match (metric, label) {
-        (_, "pattern") => Pattern::ALL.iter().any(|pattern| pattern.as_str() == value),
-        (_, "grade") => Grade::ALL.iter().any(|grade| grade.as_str() == value),
-        ("wa_watchdog_refusal_active", "reason") => Refusal::ALL.iter().any(|reason| reason.as_str() == value),
-        ("wa_watchdog_last_attempt_outcome", "outcome") => Outcome::ALL.iter().any(|outcome| outcome.as_str() == value),
-        _ => true,
-    }
+fn named_values<'a>(operator: &str, value: &'a str) -> Vec<&'a str> {
+    if operator.ends_with('~') { value.split('|').collect() } else { vec![value] }
 }
 
 /// Returns the names of alerts in a matcher of Alertmanager, such as `alertname=~"WaWatchdog(Storm|Down)"`.
@@ -306,10 +268,5 @@ fn sections() -> Vec<(String, String)> {
 
 fn read<T: for<'de> Deserialize<'de>>(path: &str) -> T {
     let text = fs::read_to_string(path).expect(path);
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| unreadable(path, &error))
-}
-
-#[expect(clippy::panic, reason = "helper of tests")]
-fn unreadable(path: &str, error: &serde_saphyr::Error) -> ! {
-    panic!("{path}: {error}")
+    serde_saphyr::from_str(&text).expect(path)
 }

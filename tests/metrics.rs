@@ -15,7 +15,7 @@ mod made_up;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use exposition::{Series, parse};
+use exposition::{Family, Series, parse};
 use wa_watchdog::engine::attempt::{AttemptView, Cause, Outcome};
 use wa_watchdog::engine::incident::{Incident, IncidentId};
 use wa_watchdog::engine::ladder::Remedy;
@@ -186,9 +186,7 @@ fn resets_start_at_zero_where_a_hook_can_destroy() {
         destroys: BTreeSet::from([Remedy::Reset]),
         ..CareView::default()
     };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..Snapshot::default() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let resets = &families["wa_watchdog_resets_total"].series;
     let patterns: Vec<&str> = resets.iter().map(|series| series.labels["pattern"].as_str()).collect();
     assert_eq!(patterns, ["none", "session_expired", "repeated_404", "state_loop", "never_ready"]);
@@ -206,9 +204,7 @@ fn resets_start_at_zero_where_a_hook_can_destroy() {
 #[test]
 fn a_restart_that_destroys_counts_as_a_reset_of_the_patterns_that_it_fits() {
     let care = CareView { destroys: BTreeSet::from([Remedy::Restart]), ..CareView::default() };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..Snapshot::default() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let resets = &families["wa_watchdog_resets_total"].series;
     let patterns: Vec<&str> = resets.iter().map(|series| series.labels["pattern"].as_str()).collect();
     assert_eq!(
@@ -262,9 +258,7 @@ fn an_attempt_for_the_open_incident_counts_before_a_newer_one_for_what_is_over()
 fn what_is_refused_to_the_session_and_to_its_memory_is_one_series() {
     let mut care = made_up_care();
     care.refused.push(Arc::clone(&care.refused[0]));
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     let series = &families["wa_watchdog_refusal_active"].series;
     assert_eq!(series.len(), 1);
     assert_eq!(value(series, &[("target", "new"), ("remedy", "reset"), ("reason", "unapproved")]), Some(1.0));
@@ -273,9 +267,7 @@ fn what_is_refused_to_the_session_and_to_its_memory_is_one_series() {
 #[test]
 fn a_cooldown_that_has_passed_is_absent() {
     let care = CareView { cooldown_until: Some(made_up::ago(1)), ..CareView::default() };
-    let view = TargetView { care: Arc::new(care), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let families = parse(&metrics::render(&snapshot, &shell()));
+    let families = of_newcomer(care);
     assert!(!families.contains_key("wa_watchdog_cooldown_until_timestamp_seconds"));
 }
 
@@ -379,10 +371,8 @@ fn a_thousand_targets_cost_a_bounded_number_of_lines_each() {
 
 /// Returns what is written of the last attempt at a target with these open incidents.
 fn last_outcomes(care: CareView, open: &[Arc<Incident>]) -> Vec<Series> {
-    let view = TargetView { care: Arc::new(care), open: open.to_vec(), ..made_up::newcomer("new") };
-    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
-    let mut families = parse(&metrics::render(&snapshot, &shell()));
-    families.remove("wa_watchdog_last_attempt_outcome").expect("it is written").series
+    let view = TargetView { open: open.to_vec(), ..made_up::newcomer("new") };
+    of_view(TargetView { care: Arc::new(care), ..view }).remove("wa_watchdog_last_attempt_outcome").expect("it is written").series
 }
 
 /// The incident that the made-up attempts were for.
@@ -416,6 +406,17 @@ fn discovery(up: Option<bool>, [found, refused]: [u64; 2]) -> Discovery {
 
 fn only_a_newcomer() -> Snapshot {
     Snapshot { targets: vec![Arc::new(made_up::newcomer("new"))], ..Snapshot::default() }
+}
+
+/// Returns what is served of one target with such care.
+fn of_newcomer(care: CareView) -> BTreeMap<String, Family> {
+    of_view(TargetView { care: Arc::new(care), ..made_up::newcomer("new") })
+}
+
+/// Returns what is served of one target alone.
+fn of_view(view: TargetView) -> BTreeMap<String, Family> {
+    let snapshot = Snapshot { targets: vec![Arc::new(view)], ..made_up::snapshot() };
+    parse(&metrics::render(&snapshot, &shell()))
 }
 
 /// Leaves out what differs between processes and between versions.

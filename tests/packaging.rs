@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use wa_watchdog::config;
 use wa_watchdog::engine::ladder::Remedy;
@@ -22,6 +23,8 @@ fn the_image_is_built_with_the_rust_that_the_manifest_asks_for() {
 fn the_image_starts_and_checks_itself_by_commands_that_there_are() {
     for (instruction, command) in [("CMD [\"", "run"), ("CMD [\"/wa-watchdog\", \"", "healthcheck")] {
         assert!(DOCKERFILE.contains(&format!("{instruction}{command}\"]")), "{instruction}{command}");
+        let help = Command::new(env!("CARGO_BIN_EXE_wa-watchdog")).args([command, "--help"]).output();
+        assert!(help.expect("it runs").status.success(), "{command}");
     }
     assert!(DOCKERFILE.contains("\nENTRYPOINT [\"/wa-watchdog\"]\n"));
     assert!(DOCKERFILE.contains("\nUSER 65532:65532\n"), "Kubernetes sees only from a number that it is not root");
@@ -154,16 +157,30 @@ fn manifests_and_labels_name_this_version() {
 
 #[test]
 fn the_operator_of_prometheus_gets_the_rules_as_they_are() {
-    let rules = fs::read_to_string(root().join("config/prometheus/rules.yml")).expect("the rules");
+    let made = Command::new("scripts/generate-prometheusrule").current_dir(root()).output().expect("it runs");
     let object = include_str!("../config/kubernetes/monitoring/prometheusrule.yaml");
-    let (_, spec) = object.split_once("\nspec:\n").expect("a specification");
-    let indented: Vec<String> = rules.lines().map(indent).collect();
-    let made = "scripts/generate-prometheusrule > config/kubernetes/monitoring/prometheusrule.yaml";
-    assert_eq!(spec.lines().collect::<Vec<_>>(), indented, "make it anew: {made}");
+    let how = "scripts/generate-prometheusrule > config/kubernetes/monitoring/prometheusrule.yaml";
+    assert_eq!(String::from_utf8(made.stdout).expect("text"), object, "make it anew: {how}");
 }
 
-fn indent(line: &str) -> String {
-    if line.is_empty() { String::new() } else { format!("  {line}") }
+#[test]
+fn grafana_finds_the_dashboard_and_prometheus_where_compose_puts_them() {
+    let provider = include_str!("../config/grafana/provisioning/dashboards/wa-watchdog.yaml");
+    let path = after(provider, "\n      path: ").lines().next().expect("a path");
+    assert!(COMPOSE.contains(&format!("- ../dashboards:{path}:ro\n")), "{path}");
+    let source = include_str!("../config/grafana/provisioning/datasources/prometheus.yaml");
+    let host = after(source, "\n    url: http://").split(':').next().expect("a host");
+    let (_, services) = COMPOSE.split_once("\nservices:\n").expect("services");
+    let (services, _) = services.split_once("\nnetworks:\n").expect("what follows them");
+    let services: Vec<&str> = services.lines().filter_map(service).collect();
+    assert!(services.contains(&host), "{host} is none of {services:?}");
+    let address = after(source, "\n    url: http://").lines().next().expect("an address");
+    assert!(COMPOSE.contains(&format!("http://127.0.0.1:{}/-/ready", after(address, ":"))), "{address}");
+}
+
+/// Returns the name of a service, where a line begins one.
+fn service(line: &str) -> Option<&str> {
+    line.strip_prefix("  ")?.strip_suffix(':').filter(|name| !name.starts_with([' ', '#']))
 }
 
 /// What the unit sets a key to.

@@ -260,7 +260,7 @@ impl Watchdog {
             started: now.wall,
             last: now,
             epoch: 0,
-            dropped: BTreeMap::new(),
+            dropped: ["unknown_target", "late_answer"].map(|why| (why, 0)).into(),
             ledger_errors: 0,
             ledger_fails: false,
             runs: BTreeMap::new(),

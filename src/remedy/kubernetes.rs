@@ -242,14 +242,17 @@ impl<'a> Errand<'a> {
     }
 
     async fn until_gone(&self, pod: &Pod) -> Result<CallEnd, CallEnd> {
+        // What the pod was last seen to be says more than why the last look, which the deadline may cut off, saw nothing.
+        let (mut seen, mut unseen) = (None, String::new());
         loop {
-            let last = match self.still_there(pod).await {
+            match self.still_there(pod).await {
                 Ok(None) => return Ok(CallEnd::new(StepOutcome::Done, None)),
-                Ok(Some(found)) if is_ending(&found) => "it is still ending".to_owned(),
-                Ok(Some(_)) => "it is still there".to_owned(),
-                Err(end) => end.note.unwrap_or_default(),
-            };
+                Ok(Some(found)) if is_ending(&found) => seen = Some("it is still ending"),
+                Ok(Some(_)) => seen = Some("it is still there"),
+                Err(end) => unseen = end.note.unwrap_or_default(),
+            }
             if !self.rest.wait(self.at.ask_every, self.rest.until).await {
+                let last = seen.unwrap_or(&unseen);
                 let note = format!("the pod {} was told to end and is not gone: {last}", pod.name);
                 return Err(CallEnd::new(StepOutcome::Unknown, Some(note)));
             }

@@ -31,21 +31,11 @@ fn quoted_words_are_one() {
 }
 
 #[test]
-fn each_shell_takes_the_script_for_it() {
-    // Every Debian has the first; the others are tried where they are.
-    let checks = [(Shell::Bash, "bash", "-n"), (Shell::Zsh, "zsh", "-n"), (Shell::Fish, "fish", "--no-execute")];
-    let folder = tempfile::tempdir().unwrap();
+fn each_shell_has_a_script_that_knows_the_commands() {
     for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
         let script = printed(&["completions", &shell.to_string()]);
         for word in ["explain", "reset-all-users", "completions", "token-file"] {
             assert!(script.contains(word), "{shell} knows nothing of {word}");
-        }
-        let Some((_, program, option)) = checks.iter().find(|(other, ..)| *other == shell) else { continue };
-        let file = folder.path().join(program);
-        std::fs::write(&file, &script).unwrap();
-        match Command::new(program).arg(option).arg(&file).output() {
-            Ok(checked) => assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}"),
-            Err(error) => assert!(*program != "bash", "bash cannot be run: {error}"),
         }
     }
 }
@@ -61,6 +51,7 @@ fn bash_completes_commands_and_options() {
              _wa__watchdog wa-watchdog \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last}-1]}}\"\necho \"${{COMPREPLY[@]}}\""
         );
         let done = Command::new("bash").args(["-c", &ask]).output().unwrap();
+        assert!(done.stderr.is_empty(), "{done:?}");
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     };
     assert_eq!(complete("wa-watchdog exp"), "explain");

@@ -5,13 +5,17 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::ports::free_address;
 
 /// Longest wait for anything here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +27,7 @@ const STATUS: &str = r#"{"connected":true,"hasQR":false,"data":{"status":"connec
 /// The stage.
 pub(crate) struct Stage {
     folder: TempDir,
-    gateway: SocketAddr,
+    gateway: Gateway,
     address: SocketAddr,
     daemon: Child,
 }
@@ -31,20 +35,41 @@ pub(crate) struct Stage {
 impl Stage {
     /// Builds it, and waits until the watchdog has seen the session.
     pub(crate) fn build() -> Self {
+        Self::set("", "")
+    }
+
+    /// Builds one whose watchdog asks whether it may restart the session; returns the number of the attempt that it offers.
+    pub(crate) fn that_asks() -> (Self, String) {
+        let faster = "timeout = \"300ms\"\nsteady = \"3s\"\n[policy.unreachable]\nlasts = \"2s\"\n";
+        let stage = Self::set("mode = \"approve\"\n", faster);
+        stage.gateway.is_well.store(false, Ordering::Relaxed);
+        let proposed = |stage: &Self| {
+            let target: Value = serde_json::from_str(&stage.get("/api/v1/targets/shop").2).unwrap();
+            target["care"]["proposal"]["attempt"].as_str().map(str::to_owned)
+        };
+        stage.wait_for("a restart is offered", |stage| proposed(stage).is_some());
+        let attempt = proposed(&stage).unwrap();
+        (stage, attempt)
+    }
+
+    /// Builds it with more at the top of the configuration, and in its policy.
+    fn set(top: &str, policy: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let gateway = gateway();
+        let gateway = Gateway::start();
         let address = free_address();
         fs::create_dir(folder.path().join("bin")).unwrap();
         std::os::unix::fs::symlink(BINARY, folder.path().join("bin/wa-watchdog")).unwrap();
         write(folder.path(), "token", "t0ken");
         write(folder.path(), "secret", "s3cret");
         let config = format!(
-            "[server]\nlisten = \"{address}\"\n[store]\npath = \"ledger.db\"\n[policy]\npoll_every = \"1s\"\nhand_off.qr_within = \"1s\"\n\
-             [target.shop]\ndialect = \"whatsapp-service\"\nurl = \"http://{gateway}\"\n\
+            "{top}[server]\nlisten = \"{address}\"\n[store]\npath = \"ledger.db\"\n\
+             [policy]\npoll_every = \"1s\"\nhand_off.qr_within = \"1s\"\n{policy}\
+             [target.shop]\ndialect = \"whatsapp-service\"\nurl = \"{}\"\n\
              [target.shop.inbound]\nsecret_file = \"secret\"\n\
              [target.shop.remedy.restart.exec]\nargv = [\"/bin/true\"]\n\
              [target.shop.remedy.reset]\nallow_destructive = true\n\
-             [target.shop.remedy.reset.exec]\nargv = [\"/bin/true\"]\n"
+             [target.shop.remedy.reset.exec]\nargv = [\"/bin/true\"]\n",
+            gateway.url()
         );
         write(folder.path(), "watchdog.toml", &config);
         // A backend's database in which nobody has a session.
@@ -70,7 +95,9 @@ impl Stage {
 
     /// Puts everything as the documents expect it.
     pub(crate) fn calm(&self) {
-        for who in ["--all", "shop"] {
+        let seen = self.get("/api/v1/targets").2;
+        let paused = [("--all", !seen.contains("\"pause\":null")), ("shop", seen.contains("\"paused\":true"))];
+        for (who, _) in paused.into_iter().filter(|(_, is_paused)| *is_paused) {
             drop(self.program(&["resume", who, "--reason", "the next command", "--who", "test"]).output().unwrap());
         }
         self.wait_for("no attempt is under way", |stage| {
@@ -86,7 +113,7 @@ impl Stage {
     pub(crate) fn perform(&self, line: &str) -> (Option<i32>, String) {
         // The one place where what stands in the documents becomes what is there.
         let daemon = format!("http://{}", self.address);
-        let gateway = format!("http://{}", self.gateway);
+        let gateway = self.gateway.url();
         let line = line.replace("http://127.0.0.1:9877", &daemon).replace("http://whatsapp-service:3001", &gateway);
         let line =
             line.replace("/run/secrets/wasender_pat", "token").replace("/data/whatsapp_bot.db", "whatsapp_bot.db");
@@ -205,7 +232,7 @@ impl Demo {
     pub(crate) fn start() -> Self {
         let address = free_address();
         let mut demo = Command::new(BINARY);
-        demo.args(["--log", "error", "demo", "--for", "90s", "--listen", &address.to_string()]).stdout(Stdio::null());
+        demo.args(["--log", "error", "demo", "--for", "3m", "--listen", &address.to_string()]).stdout(Stdio::null());
         let child = clean(&mut demo).spawn().unwrap();
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
@@ -264,24 +291,34 @@ fn write(folder: &Path, name: &str, text: &str) {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// A gateway, for as long as the test runs.
+struct Gateway {
+    address: SocketAddr,
+    /// Whether its session is well; else it answers nothing.
+    is_well: Arc<AtomicBool>,
 }
 
-/// Starts a gateway whose session is well, for as long as the test runs.
-fn gateway() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                let mut chunk = [0; 4096];
-                drop(stream.read(&mut chunk));
-                let length = STATUS.len();
-                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
-                drop(write!(stream, "{head}Content-Length: {length}\r\n\r\n{STATUS}"));
-            });
-        }
-    });
-    address
+impl Gateway {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_well = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&is_well);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok).filter(|_| shared.load(Ordering::Relaxed)) {
+                thread::spawn(move || {
+                    let mut chunk = [0; 4096];
+                    drop(stream.read(&mut chunk));
+                    let length = STATUS.len();
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+                    drop(write!(stream, "{head}Content-Length: {length}\r\n\r\n{STATUS}"));
+                });
+            }
+        });
+        Self { address, is_well }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
 }

@@ -91,6 +91,7 @@ fn faults() -> Vec<Fault> {
         Fault("label exists", Panel("Refusals by reason"), Write(EXPR, "by (reason", "by (why")),
         Fault("label exists", Panel("Resets"), Write(EXPR, "window=\"24h\"", "span=\"24h\"")),
         Fault("label exists", Panel("Incidents opened"), Set("/targets/0/legendFormat", json!("{{patern}}"))),
+        Fault("value exists", Panel("Resets"), Write(EXPR, "window=\"24h\"", "window=\"1d\"")),
         Fault("every metric is shown", Panel("Hard stops"), Write(EXPR, "hard_stops", "foreign_restarts")),
         Fault("variable exists", At::Board, Set("/links/0/url", json!("${page}"))),
         Fault("words of states", Panel("State of every session"), Write(EXPR, "state=\"blocked\"", "state=\"banned\"")),

@@ -11,6 +11,9 @@
 
 mod board;
 mod faults;
+#[path = "../support/labels.rs"]
+#[expect(dead_code, reason = "the reference of metrics needs more of it")]
+mod labels;
 mod own;
 #[path = "../support/promql.rs"]
 mod promql;

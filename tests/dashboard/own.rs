@@ -9,6 +9,7 @@ use wa_watchdog::metrics::catalogue;
 
 use crate::Rule;
 use crate::board::{Board, list, word};
+use crate::labels::{Values, values};
 use crate::promql::declared;
 use crate::upstream::{choice, lacking, title, unless};
 
@@ -23,6 +24,7 @@ pub(crate) const RULES: &[Rule] = &[
     ("pages for people", pages_for_people),
     ("metric exists", metric_exists),
     ("label exists", label_exists),
+    ("value exists", value_exists),
     ("every metric is shown", every_metric_is_shown),
     ("variable exists", variable_exists),
     ("words of states", words_of_states),
@@ -153,6 +155,28 @@ fn label_exists(board: &Board) -> Vec<String> {
         let named = reading.labels.iter().cloned().chain(shown);
         let unknown = named.filter(|label| !known.contains(label.as_str()));
         faults.extend(unknown.map(|label| format!("{}: nothing has a label {label}", query.place)));
+    }
+    faults
+}
+
+/// What a selector asks of a label is a value that it can have.
+fn value_exists(board: &Board) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (query, reading) in board.readings() {
+        for selector in &reading.selectors {
+            let Some(metric) = declared(&selector.series) else { continue };
+            for (label, _, asked) in
+                selector.matchers.iter().filter(|(label, ..)| metric.labels.contains(&label.as_str()))
+            {
+                let Values::Closed(words) = values(metric.name, label) else { continue };
+                let is_value = |asked: &str| {
+                    let pattern = Regex::new(&format!("^(?:{asked})$")).expect("Prometheus takes it");
+                    words.iter().any(|word| pattern.is_match(word))
+                };
+                let unknown = asked.split('|').filter(|asked| !is_value(asked));
+                faults.extend(unknown.map(|asked| format!("{}: {label} is never {asked}", query.place)));
+            }
+        }
     }
     faults
 }

@@ -13,6 +13,8 @@
 mod configuration;
 mod dialects;
 mod keys;
+#[path = "../support/labels.rs"]
+mod labels;
 mod links;
 mod metrics;
 mod patterns;

@@ -3,18 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use wa_watchdog::discover;
-use wa_watchdog::engine::attempt::Outcome;
 use wa_watchdog::engine::care::RUN_BUCKETS;
-use wa_watchdog::engine::ladder::Remedy;
-use wa_watchdog::engine::pattern::Pattern;
-use wa_watchdog::engine::refusal::Refusal;
-use wa_watchdog::engine::sample::SessionState;
-use wa_watchdog::engine::snapshot::{Counts, Grade, INCIDENT_BUCKETS, PROBE_BUCKETS};
+use wa_watchdog::engine::snapshot::{INCIDENT_BUCKETS, PROBE_BUCKETS};
 use wa_watchdog::metrics::{Declared, Kind, catalogue};
-use wa_watchdog::web::{Denials, Inflow};
 
 use crate::assert_generated;
+use crate::labels::{ORDERED, Values, values};
 
 const HEAD: &str = "# Metrics
 
@@ -50,42 +44,6 @@ const QUERIES: &str = "## Questions, as PromQL
 | days until a token ends | `(wa_watchdog_credential_expiry_timestamp_seconds - time()) / 86400` |
 
 ";
-
-/// What a label says, where its values are not a closed list.
-const OPEN: [(&str, &str); 8] = [
-    ("target", "the target's name, as in the configuration"),
-    ("path", "the network path's name: the section `[path.NAME]`"),
-    ("notifier", "the section `[notify.NAME]`"),
-    ("discovery", "the section `[discover.NAME]`"),
-    ("version", "the package's version"),
-    ("revision", "the revision of the sources; `unknown` where the build was not told"),
-    ("window", "`24h`, `7d`, `30d`"),
-    ("credential", "`target`: what the target is asked with; else the remedy whose hook sends it"),
-];
-
-/// Why orders and samples come to nothing: as the running watchdog counts them, which `tests/commands` compares.
-pub(crate) const DROPPED: [&str; 20] = [
-    "unknown_target",
-    "late_answer",
-    "log_cut",
-    "log_meaningless",
-    "log_old",
-    "log_over_rate",
-    "log_qr",
-    "log_unread",
-    "poll_busy",
-    "poll_outdated",
-    "poll_panicked",
-    "poll_queue_full",
-    "poll_unasked",
-    "poll_unknown_target",
-    "event_unread",
-    "recorder_queue_full",
-    "recorder_failed",
-    "discovery_name_taken",
-    "discovery_over_max",
-    "discovery_unusable",
-];
 
 #[test]
 fn every_metric_is_in_the_reference() {
@@ -129,40 +87,21 @@ fn by_values() -> BTreeMap<(&'static str, String), Vec<&'static str>> {
     let mut found: BTreeMap<(&'static str, String), Vec<&'static str>> = BTreeMap::new();
     for metric in catalogue() {
         for label in metric.labels {
-            found.entry((label, values(metric, label))).or_default().push(metric.name);
+            found.entry((label, meaning(metric, label))).or_default().push(metric.name);
         }
     }
     found
 }
 
-fn values(metric: &Declared, label: &str) -> String {
-    let listed = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    if let Some((_, meaning)) = OPEN.iter().find(|(open, _)| *open == label) {
-        return (*meaning).to_owned();
-    }
-    let patterns = Pattern::ALL.map(Pattern::as_str);
-    let inflow = Inflow::default().counts();
-    let of_inflow = |part: fn(&(&'static str, &'static str)) -> &'static str| {
-        let words: BTreeSet<&str> = inflow.keys().map(part).collect();
-        listed(&words.into_iter().collect::<Vec<_>>())
+fn meaning(metric: &Declared, label: &str) -> String {
+    let words = match values(metric.name, label) {
+        Values::Open(meaning) => return meaning.to_owned(),
+        Values::Closed(words) => words,
     };
-    match (label, short(metric.name)) {
-        ("state", _) => listed(&SessionState::ALL.map(SessionState::as_str)),
-        ("grade", _) => listed(&Grade::ALL.map(Grade::as_str)),
-        ("pattern", "remedies_total" | "resets_total") => format!("the same, and `none`: {}", "a person ordered it"),
-        ("pattern", _) => listed(&patterns),
-        ("remedy", _) => listed(&Remedy::ALL.map(Remedy::as_str)),
-        ("outcome", "probes_total") => listed(&Counts::default().outcomes().map(|(word, _)| word).collect::<Vec<_>>()),
-        ("outcome", "remedies_total" | "last_attempt_outcome") => listed(&Outcome::ALL.map(Outcome::as_str)),
-        ("outcome", "notifications_total") => listed(&["sent", "failed", "dropped"]),
-        ("outcome", "inbound_total") => of_inflow(|(_, outcome)| outcome),
-        ("kind", "inbound_total") => of_inflow(|(kind, _)| kind),
-        ("outcome", "discovery_refreshes_total") => listed(&discover::OUTCOMES),
-        ("reason", "refusals_total" | "refusal_active") => listed(&Refusal::ALL.map(Refusal::as_str)),
-        ("reason", "orders_denied_total") => listed(&Denials::default().counts().into_keys().collect::<Vec<_>>()),
-        ("reason", "dropped_total") => listed(&DROPPED),
-        (label, name) => panic!("nobody says which values {label} of {name} has"),
+    if label == "pattern" && words.contains(&ORDERED) {
+        return format!("the same, and `{ORDERED}`: a person ordered it");
     }
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn short(name: &str) -> &str {

@@ -34,6 +34,8 @@ mod doubles;
 mod flood;
 mod full_disk;
 mod gateway;
+#[path = "../support/ports.rs"]
+mod ports;
 mod pushes;
 mod recorder;
 mod reset_all_users;
@@ -44,11 +46,12 @@ mod terminal;
 mod wipe;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use ports::free_address;
 
 /// Longest wait for anything here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -144,18 +147,6 @@ fn write_config(directory: &Path, address: SocketAddr, config: &str) -> PathBuf 
     let (top, sections) = config.split_at(config.find('[').unwrap_or(config.len()));
     std::fs::write(&file, format!("{top}{head}{sections}")).expect("a file in a temporary folder");
     file
-}
-
-/// Returns an address that nobody uses, below the range from which the kernel hands out ports: a gateway that starts meanwhile on
-/// port 0 cannot take it away.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
-    let address = || {
-        let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        SocketAddr::from(([127, 0, 0, 1], u16::try_from(number.saturating_add(20_000)).expect("below 30000")))
-    };
-    std::iter::repeat_with(address).take(10_000).find(is_free).expect("a free port")
 }
 
 /// Sends a request and reads the whole answer; nothing where nobody answers.

@@ -32,6 +32,8 @@ struct World {
     pods: Vec<Value>,
     /// How many more times a pod that was told to end is seen.
     ends_in: u32,
+    /// How many more times a pod may be looked at.
+    shows: u32,
     /// How many more times a new pod is seen before it is ready.
     ready_in: u32,
     /// Answers that come first, by what the line of the request contains.
@@ -67,7 +69,8 @@ impl World {
         });
         let status = json!({ "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1 });
         let workload = json!({ "metadata": { "name": "wa", "generation": 1 }, "spec": spec, "status": status });
-        Self { workload, pods: vec![pod("uid-1", false)], ends_in: 2, ready_in: 2, first: Vec::new(), made: 1 }
+        let pods = vec![pod("uid-1", false)];
+        Self { workload, pods, ends_in: 2, shows: u32::MAX, ready_in: 2, first: Vec::new(), made: 1 }
     }
 
     fn deployment() -> Self {
@@ -131,7 +134,9 @@ impl World {
                 self.turn();
                 Reply::Json(200, seen)
             }
+            "GET" if path == "/api/v1/namespaces/shop/pods/wa-0" && self.shows == 0 => forbidden(),
             "GET" if path == "/api/v1/namespaces/shop/pods/wa-0" => {
+                self.shows = self.shows.saturating_sub(1);
                 let seen = self.pods.first().cloned();
                 self.turn();
                 seen.map_or_else(missing, |pod| Reply::Json(200, pod))
@@ -300,14 +305,16 @@ async fn a_pod_that_is_still_ending_is_not_gone() {
     let mut bench = scene.bench(None);
     done(&mut bench, DELETED).await;
     assert_eq!(scene.uids(), ["uid-2"]);
-    // And one that never ends leaves it open.
-    let scene = Scene::stateful_set(World { ends_in: u32::MAX, ..World::stateful_set() });
-    let mut step = scene.step(DELETE, None);
-    if let Call::Kubernetes(call) = &mut step.run {
-        call.timeout = Duration::from_secs(3);
+    // And one that never ends leaves it open, also where nothing is seen at last.
+    for shows in [u32::MAX, 5] {
+        let scene = Scene::stateful_set(World { ends_in: u32::MAX, shows, ..World::stateful_set() });
+        let mut step = scene.step(DELETE, None);
+        if let Call::Kubernetes(call) = &mut step.run {
+            call.timeout = Duration::from_secs(3);
+        }
+        let end = Bench::new(Hook { steps: vec![step], look: None }).act(Act::Do).await;
+        assert_end(&end, StepOutcome::Unknown, "is not gone: it is still ending");
     }
-    let end = Bench::new(Hook { steps: vec![step], look: None }).act(Act::Do).await;
-    assert_end(&end, StepOutcome::Unknown, "is not gone: ");
 }
 
 #[tokio::test]
