@@ -137,12 +137,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     );
     let notify = notify(&settings, &targets, &http, &wall, (&tracker, &stop));
     let sources = Sources::new(targets.clone(), http.clone(), Arc::clone(&clock), samples_in, tracker.clone());
-    let mut remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
-    let mut recorder = recorder(&settings);
-    let now = steady();
-    let fact = Fact::Began { watched_until: store.watched_until() };
-    let began = LedgerEntry { at: now.wall, target: TargetId::all(), fact };
-    remembered.push(began.clone());
+    let (mut recorder, now) = (recorder(&settings), steady());
+    let (remembered, began) = remember(&store, now.wall)?;
     recorder.started(now.wall, &policy, &targets);
     let watchdog = Watchdog::restore(policy, &remembered, now);
     let (snapshots, snapshot) = watch::channel(Arc::new(watchdog.snapshot(now)));
@@ -215,6 +211,15 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), DriverErro
     recorder.close();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Returns what the ledger holds for a start at this time, and its last entry, which is to be written: that it begins.
+fn remember(store: &Store, now: Wall) -> Result<(Vec<LedgerEntry>, LedgerEntry), DriverError> {
+    let mut remembered = store.reader().load_for_restore().map_err(DriverError::Ledger)?;
+    let fact = Fact::Began { watched_until: store.watched_until() };
+    let began = LedgerEntry { at: now, target: TargetId::all(), fact };
+    remembered.push(began.clone());
+    Ok((remembered, began))
 }
 
 /// Makes who tells of events.

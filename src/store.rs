@@ -153,7 +153,9 @@ impl Store {
     /// Notes that somebody watches: by the time of the lock's file, at most once in [`MARK_EVERY`].
     pub fn mark(&self, now: Wall) {
         let marked = Wall::from_millis(self.marked.load(Ordering::Relaxed));
-        let Some(orders) = self.orders.as_ref().filter(|_| MARK_EVERY <= now.since(marked) || now < marked) else { return };
+        let Some(orders) = self.orders.as_ref().filter(|_| MARK_EVERY <= now.since(marked) || now < marked) else {
+            return;
+        };
         if orders.try_send(Order::Mark(now)).is_ok() {
             self.marked.store(now.millis(), Ordering::Relaxed);
         }

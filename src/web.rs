@@ -149,8 +149,6 @@ const NOTES_MAX: usize = 64;
 /// Age of the snapshot from which on the watchdog's loop counts as stuck. The driver publishes one far more often, also when
 /// nothing happens.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(1);
-/// Most pages that are rendered at the same time: one of a large fleet takes a megabyte.
-const PAGES_MAX: usize = 2;
 /// Most secrets that are read at the same time.
 const SECRETS_MAX: usize = 4;
 
@@ -216,7 +214,7 @@ struct Desk {
     /// Whether only this machine can reach the listener.
     loopback_only: bool,
     scrapes: press::Press,
-    pages: Arc<Semaphore>,
+    pages: press::Press,
     gate: warden::Gate,
     sign_ins: sign_in::SignIns,
     marks: sign_in::Marks,
@@ -234,7 +232,7 @@ impl Desk {
             state,
             loopback_only,
             scrapes: press::Press::start(),
-            pages: Arc::new(Semaphore::new(PAGES_MAX)),
+            pages: press::Press::start(),
             gate: warden::Gate::default(),
             sign_ins: sign_in::SignIns::default(),
             marks: sign_in::Marks::new(),

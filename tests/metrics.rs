@@ -372,7 +372,10 @@ fn a_thousand_targets_cost_a_bounded_number_of_lines_each() {
 /// Returns what is written of the last attempt at a target with these open incidents.
 fn last_outcomes(care: CareView, open: &[Arc<Incident>]) -> Vec<Series> {
     let view = TargetView { open: open.to_vec(), ..made_up::newcomer("new") };
-    of_view(TargetView { care: Arc::new(care), ..view }).remove("wa_watchdog_last_attempt_outcome").expect("it is written").series
+    of_view(TargetView { care: Arc::new(care), ..view })
+        .remove("wa_watchdog_last_attempt_outcome")
+        .expect("it is written")
+        .series
 }
 
 /// The incident that the made-up attempts were for.

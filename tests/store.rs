@@ -28,7 +28,8 @@ use wa_watchdog::engine::policy::{Policy, Watch};
 use wa_watchdog::engine::sample::{SessionState, Word};
 use wa_watchdog::engine::{Moment, TargetId, Wall, Watchdog};
 use wa_watchdog::store::{
-    CHANGES_PER_TARGET_MAX, ENTRIES_PER_INCIDENT_MAX, INCIDENTS_RESTORED_MAX, NotTaken, QUEUE_MAX, Query, Reader, Sorting, Store, StoreError,
+    CHANGES_PER_TARGET_MAX, ENTRIES_PER_INCIDENT_MAX, INCIDENTS_RESTORED_MAX, NotTaken, QUEUE_MAX, Query, Reader,
+    Sorting, Store, StoreError,
 };
 
 use helpers::{Ledger, append, append_all, assert_holds, changed, closed, opened, state, verdict, word};
@@ -304,7 +305,8 @@ fn the_last_day_of_a_session_comes_back_out_of_the_ledger() {
         why: String::from("loops"),
     };
     let shop = TargetId::new("shop").unwrap();
-    let entry = |minute: i64, fact| LedgerEntry { at: Wall::from_secs(600_000 + 60 * minute), target: shop.clone(), fact };
+    let entry =
+        |minute: i64, fact| LedgerEntry { at: Wall::from_secs(600_000 + 60 * minute), target: shop.clone(), fact };
     let state = |to| Fact::StateChanged { from: None, to, word: None };
     let entries = [
         entry(0, state(SessionState::Connected)),
@@ -330,7 +332,8 @@ fn the_last_day_of_a_session_comes_back_out_of_the_ledger() {
     let began = Fact::Began { watched_until: Some(Wall::from_secs(600_000 + 60 * 70)) };
     let later = Moment { uptime: Duration::ZERO, wall: Wall::from_secs(600_000 + 60 * 110) };
     let remembered = [remembered, vec![LedgerEntry { at: later.wall, target: TargetId::all(), fact: began }]].concat();
-    let told = ["unsettled", "unsettled", "unsettled", "waiting", "waiting", "nothing", "nothing", "nothing", "waiting"];
+    let told =
+        ["unsettled", "unsettled", "unsettled", "waiting", "waiting", "nothing", "nothing", "nothing", "waiting"];
     assert_eq!(newest(&remembered, later), told, "what nobody saw stays empty");
 }
 

@@ -141,6 +141,12 @@ pub struct CareView {
     pub mode: Mode,
     /// Its own pause; that of all is [`Snapshot::pause`].
     pub pause: Option<PauseView>,
+    /// Why a person must not be disturbed now; a remedy that somebody orders needs force then.
+    #[serde(skip)]
+    pub disturbs: Option<String>,
+    /// The network paths that it needs; while one is down the same is so.
+    #[serde(skip)]
+    pub paths: Arc<[PathName]>,
     /// The newest attempts, oldest first; the last one may be under way.
     pub attempts: Vec<Arc<AttemptView>>,
     /// What is due and refused, by lane.

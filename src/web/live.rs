@@ -109,16 +109,14 @@ pub(super) async fn keep(desk: Arc<Desk>, stop: CancellationToken) {
             }
             _ = beats.tick() => true,
         };
-        let turning = Arc::clone(&desk);
-        let rendering = tokio::task::spawn_blocking(move || {
+        let turning = page::aside(&desk, move |desk| {
             if is_beat {
-                turning.live.beat();
+                desk.live.beat();
             }
-            turning.live.turn(&turning);
+            desk.live.turn(desk);
         });
-        if let Err(error) = rendering.await {
-            tracing::error!(%error, "what changed cannot be rendered");
-        }
+        // What fails is in the log; the next turn tries again.
+        drop(turning.await);
         tokio::select! {
             () = stop.cancelled() => break,
             () = sleep(ROUND_EVERY) => {}

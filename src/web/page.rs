@@ -103,22 +103,13 @@ fn unrendered(why: &str) -> Answer {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered", "see the watchdog's log")
 }
 
-/// Does what takes long off the runtime's own threads: a page of a large fleet must delay no poll.
+/// Does what takes long on the thread that renders pages: one of a large fleet must delay no poll.
 pub(super) async fn aside<T: Send + 'static>(
     desk: &Arc<Desk>,
     make: impl FnOnce(&Desk) -> T + Send + 'static,
 ) -> Result<T, Answer> {
-    let Ok(permit) = Arc::clone(&desk.pages).acquire_owned().await else {
-        return Err(unrendered("the server has stopped"));
-    };
-    let desk = Arc::clone(desk);
-    let working = tokio::task::spawn_blocking(move || {
-        let done = make(&desk);
-        // The permit ends with the work, also when the client has gone meanwhile.
-        drop(permit);
-        done
-    });
-    working.await.map_err(|error| unrendered(&error.to_string()))
+    let shared = Arc::clone(desk);
+    desk.pages.print(move || make(&shared)).await.map_err(unrendered)
 }
 
 /// Renders a page; none is that of a session that is not watched.

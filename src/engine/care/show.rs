@@ -10,7 +10,7 @@ use crate::engine::snapshot::CareView;
 use crate::engine::target::TargetId;
 
 impl Care {
-    /// Shows it.
+    /// Shows it, but for what its timeline tells.
     #[must_use]
     pub fn show(&self, now: Moment, target: &TargetId, watch: &Watch) -> CareView {
         let limits = &watch.limits;
@@ -21,6 +21,8 @@ impl Care {
         CareView {
             mode: watch.mode,
             pause,
+            disturbs: None,
+            paths: Arc::clone(&watch.paths),
             attempts: self.shown.iter().cloned().collect(),
             refused: self.standing.values().cloned().collect(),
             proposal: self.proposal.as_ref().map(|proposed| Arc::clone(&proposed.view)),

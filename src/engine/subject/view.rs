@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Book, Subject};
+use crate::engine::care::hand_off;
 use crate::engine::moment::Moment;
 use crate::engine::pattern::{Case, Finding, Pattern};
-use crate::engine::snapshot::{AlertView, Counts, FindingView, RunView, TargetView};
+use crate::engine::snapshot::{AlertView, CareView, Counts, FindingView, RunView, TargetView};
 use crate::engine::timeline::track::Track;
 use crate::engine::verdict::Verdict;
 
@@ -54,7 +55,15 @@ pub(super) fn show(subject: &Subject) -> TargetView {
             oom_kills: timeline.memory.as_ref().map_or(0, |memory| memory.kills()),
             ..subject.counts.clone()
         },
-        care: Arc::new(subject.care.show(subject.looked.max(now), &subject.id, &subject.watch)),
+        care: Arc::new(care(subject, subject.looked.max(now))),
+    }
+}
+
+fn care(subject: &Subject, now: Moment) -> CareView {
+    let hand_off = subject.care.hand_off.as_ref();
+    CareView {
+        disturbs: hand_off::disturbs(now, hand_off, &subject.timeline, &subject.watch.limits),
+        ..subject.care.show(now, &subject.id, &subject.watch)
     }
 }
 

@@ -57,20 +57,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
         remembered.ids = remembered.ids.max(entry.fact.incident().unwrap_or_default());
         remembered.attempts = remembered.attempts.max(entry.fact.attempt().unwrap_or_default());
         if entry.target == TargetId::all() {
-            if let Fact::Commanded { command } = &entry.fact {
-                paused(&mut remembered.pause, command, now);
-            }
-            if let Fact::Began { watched_until } = &entry.fact {
-                // Whoever wrote an entry watched, whatever else is known.
-                let until = watched_until.unwrap_or(last).max(last);
-                for (target, memory) in &mut remembered.targets {
-                    let so_far = Shade::of(memory.state, None, failing.contains(target), memory.is_suspect);
-                    if let Some(day) = &mut memory.day {
-                        day.stay(until, so_far);
-                        day.see(entry.at, Shade::Nothing);
-                    }
-                }
-            }
+            fold_for_all(&mut remembered, &failing, entry, last, now);
             continue;
         }
         let memory = remembered.targets.entry(entry.target.clone()).or_default();
@@ -80,7 +67,7 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
         | Fact::IncidentOpened { .. }
         | Fact::IncidentClosed { .. } = &entry.fact
         {
-            let so_far = Shade::of(memory.state, None, failing.contains(&entry.target), memory.is_suspect);
+            let so_far = shade(memory, failing.contains(&entry.target));
             memory.day.get_or_insert_with(|| Day::new(entry.at)).stay(entry.at, so_far);
         }
         match &entry.fact {
@@ -153,15 +140,51 @@ pub(super) fn fold(ledger: &[LedgerEntry], now: Moment) -> Remembered {
         }
     }
     for incident in open.into_values() {
-        let memory = remembered.targets.entry(incident.target.clone()).or_default();
-        // It expired, so it was good; the states in between may say less.
-        memory.was_good |= incident.pattern == Pattern::SessionExpired;
-        // One lane holds one incident: of two that a damaged ledger leaves open the newer stands.
-        memory.open.retain(|other| other.pattern.lane() != incident.pattern.lane());
-        memory.open.push(Arc::new(incident));
+        still_open(remembered.targets.entry(incident.target.clone()).or_default(), incident);
     }
     remembered.unfinished = attempts.into_values().filter(|attempt| attempt.view.ended.is_none()).collect();
     remembered
+}
+
+/// Folds what is about all targets; `last` is when the entry before it was written.
+fn fold_for_all(
+    remembered: &mut Remembered,
+    failing: &BTreeSet<TargetId>,
+    entry: &LedgerEntry,
+    last: Wall,
+    now: Moment,
+) {
+    if let Fact::Commanded { command } = &entry.fact {
+        paused(&mut remembered.pause, command, now);
+    }
+    if let Fact::Began { watched_until } = &entry.fact {
+        // Whoever wrote an entry watched, whatever else is known.
+        let until = watched_until.unwrap_or(last).max(last);
+        nobody_watched(&mut remembered.targets, failing, (until, entry.at));
+    }
+}
+
+fn still_open(memory: &mut Memory, incident: Incident) {
+    // It expired, so it was good; the states in between may say less.
+    memory.was_good |= incident.pattern == Pattern::SessionExpired;
+    // One lane holds one incident: of two that a damaged ledger leaves open the newer stands.
+    memory.open.retain(|other| other.pattern.lane() != incident.pattern.lane());
+    memory.open.push(Arc::new(incident));
+}
+
+/// Leaves a span of every day empty.
+fn nobody_watched(targets: &mut BTreeMap<TargetId, Memory>, failing: &BTreeSet<TargetId>, (from, to): (Wall, Wall)) {
+    for (target, memory) in targets {
+        let so_far = shade(memory, failing.contains(target));
+        if let Some(day) = &mut memory.day {
+            day.stay(from, so_far);
+            day.see(to, Shade::Nothing);
+        }
+    }
+}
+
+fn shade(memory: &Memory, is_failing: bool) -> Shade {
+    Shade::of(memory.state, None, is_failing, memory.is_suspect)
 }
 
 fn paused(pause: &mut Option<Pause>, command: &OperatorCommand, now: Moment) {

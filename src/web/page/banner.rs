@@ -28,7 +28,7 @@ impl<'a> Banners<'a> {
 
     /// Those above one session: the same, and its own pause.
     pub(super) fn above(snapshot: &'a Snapshot, view: &'a TargetView, now: Wall) -> Self {
-        Self { own_pause: view.care.pause.as_ref().filter(|pause| !pause.all), ..Self::of(snapshot, now) }
+        Self { own_pause: view.care.pause.as_ref(), ..Self::of(snapshot, now) }
     }
 
     /// How old the snapshot is, where the loop that makes it is stuck.

@@ -13,7 +13,7 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::command::CommandAnswer;
 use crate::engine::ladder::Remedy;
 use crate::engine::moment::Wall;
-use crate::engine::snapshot::{Proposal, Snapshot, TargetView};
+use crate::engine::snapshot::{PathView, Proposal, Snapshot, TargetView};
 
 use super::super::order::{Bad, Certainty, Fields, Lost, Verb, carry};
 use super::super::reply::{Answer, see_other};
@@ -369,8 +369,15 @@ impl<'a> Subject<'a> {
     /// Tells whether something holds it that force goes past.
     fn is_held(&self) -> bool {
         self.snapshot.fleet.storm
-            || self.snapshot.paths.iter().any(|path| !path.up)
-            || self.view.is_some_and(|view| view.care.hand_off.is_some())
+            || self.paths_down().next().is_some()
+            || self.view.is_some_and(|view| view.care.disturbs.is_some())
+    }
+
+    /// Returns the network paths that it needs and that are down.
+    pub(super) fn paths_down(&self) -> impl Iterator<Item = &'a PathView> {
+        let needed = self.view.map(|view| &view.care.paths);
+        let is_needed = move |path: &&PathView| !path.up && needed.is_some_and(|needed| needed.contains(&path.path));
+        self.snapshot.paths.iter().filter(is_needed)
     }
 }
 

@@ -169,7 +169,7 @@ impl<'a> Row<'a> {
     }
 
     fn is_paused(&self) -> bool {
-        self.view.care.pause.as_ref().is_some_and(|pause| !pause.all)
+        self.view.care.pause.is_some()
     }
 
     fn budget(&self) -> impl Iterator<Item = (&'a Remedy, &'a u32)> {

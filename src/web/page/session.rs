@@ -189,7 +189,7 @@ impl<'a> Session<'a> {
     fn buttons(&self) -> Vec<Button> {
         let care = &self.view.care;
         let name = &self.view.target;
-        let own_pause = care.pause.as_ref().is_some_and(|pause| !pause.all);
+        let own_pause = care.pause.is_some();
         let pause = if own_pause { ("resume", "Resume") } else { ("pause", "Pause") };
         let mut found = vec![Button { verb: pause.0, label: format!("{} {name} …", pause.1), destroys: false }];
         for (remedy, verb, word) in [

@@ -12,9 +12,6 @@ use crate::engine::moment::words;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strip<'a>(pub(super) &'a Day);
 
-/// The shades in the order in which they are told.
-const TOLD: [Shade; Shade::ALL.len()] = [Shade::Failing, Shade::Waiting, Shade::Unsettled, Shade::Well, Shade::Nothing];
-
 impl Strip<'_> {
     /// Says it in words, for who does not see it.
     pub(super) fn words(self) -> String {
@@ -24,7 +21,7 @@ impl Strip<'_> {
                 .saturating_mul(u32::try_from(cells).unwrap_or(u32::MAX));
             (!span.is_zero()).then(|| format!("{} {}", name(shade), words(span)))
         };
-        TOLD.into_iter().filter_map(span).collect::<Vec<String>>().join(", ")
+        Shade::ALL.into_iter().rev().filter_map(span).collect::<Vec<String>>().join(", ")
     }
 
     fn path(self, f: &mut fmt::Formatter<'_>, shade: Shade) -> fmt::Result {

@@ -61,18 +61,15 @@ pub(super) fn warns(subject: &Subject<'_>) -> Vec<String> {
     if !care.budget.contains_key(&remedy) {
         lines.push(format!("No hook is configured for {remedy}, so it cannot be done."));
     }
-    if let Some(hand_off) = care.hand_off.as_ref().filter(|hand_off| !hand_off.expired) {
-        let until = when::text(hand_off.deadline.unwrap_or(hand_off.until), subject.now);
-        lines.push(format!(
-            "A person may be scanning a QR code right now (until {until}); this would spoil it. It is done only by force."
-        ));
+    if let Some(why) = &care.disturbs {
+        lines.push(format!("{} It is done only by force.", sentence(why)));
     }
     if subject.snapshot.fleet.storm {
         lines.push(String::from(
             "A storm is on: many sessions turned bad together, so the cause is elsewhere. It is done only by force.",
         ));
     }
-    for path in subject.snapshot.paths.iter().filter(|path| !path.up) {
+    for path in subject.paths_down() {
         let down = sentence(&network_path(&path.path, path.why.as_ref()));
         lines.push(format!("{down} It is done only by force."));
     }
