@@ -342,8 +342,9 @@ fn a_ledger_knows_until_when_it_was_held_by_somebody_who_watched() {
     let ledger = Ledger::new();
     let (store, _answers) = ledger.open();
     assert_eq!(store.watched_until(), None, "nobody before");
-    let watched = [7_000, 7_030, 7_061, 7_100].map(Wall::from_secs);
-    watched.into_iter().for_each(|at| store.mark(at));
+    for secs in [7_000, 7_030, 7_061, 7_100] {
+        store.mark(Wall::from_secs(secs));
+    }
     store.close();
     let (store, _answers) = ledger.open();
     assert_eq!(store.watched_until(), Some(Wall::from_secs(7_061)), "marked once a minute");

@@ -1,6 +1,7 @@
 //! One watched target: its timeline, its verdicts, its incidents.
 
 mod count;
+mod memory;
 mod view;
 
 use std::cell::OnceCell;
@@ -22,6 +23,8 @@ use super::target::TargetId;
 use super::timeline::Timeline;
 use super::timeline::week::Week;
 use super::verdict::Verdict;
+
+pub use memory::Memory;
 
 /// One watched target.
 #[derive(Debug)]
@@ -125,31 +128,6 @@ pub enum News {
         /// What passes.
         week: Week,
     },
-}
-
-/// What a ledger remembers of a target.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// The last state.
-    pub state: Option<SessionState>,
-    /// Whether the session was good.
-    pub was_good: bool,
-    /// Whether the session was suspected of something.
-    pub is_suspect: bool,
-    /// The incidents that are open.
-    pub open: Vec<Arc<Incident>>,
-    /// The version that it ran.
-    pub version: Option<Word>,
-    /// The same by its runtime's word.
-    pub image: Option<Word>,
-    /// The limit of its memory that was last said to be too small.
-    pub small_limit: Option<u64>,
-    /// How it was during the last day, until its last entry.
-    pub day: Option<Day>,
-    /// What usually passes, in hours of this time zone.
-    pub traffic: Option<(Word, Week)>,
-    /// What was done for it.
-    pub care: Care,
 }
 
 impl Subject {

@@ -310,7 +310,9 @@ fn url(daemon: &Daemon) -> String {
     format!("http://{}", daemon.address)
 }
 
-/// What is left without colours.
+/// What stands there, without colours: where a line was begun anew, as by a progress, only its newest text.
 fn bare(seen: &str) -> String {
-    Regex::new("\u{1b}\\[[0-9]+m").expect("a pattern").replace_all(seen, "").replace('\r', "")
+    let plain = Regex::new("\u{1b}\\[[0-9]*[mK]").expect("a pattern").replace_all(seen, "").into_owned();
+    let newest = |line: &str| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+    plain.split('\n').map(newest).collect::<Vec<_>>().join("\n")
 }

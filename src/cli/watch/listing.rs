@@ -170,8 +170,9 @@ impl Belief {
     pub(super) fn weight(&self) -> Weight {
         match self.verdict.as_str() {
             "failing" => Weight::Failing,
-            "suspect" => Weight::Suspect,
-            _ => Weight::Well,
+            "healthy" => Weight::Well,
+            // A word that is not known is not taken for well.
+            _ => Weight::Suspect,
         }
     }
 
