@@ -245,6 +245,8 @@ fn care(open: &Incident) -> CareView {
         after_reset: false,
     };
     CareView {
+        disturbs: None,
+        paths: Arc::default(),
         mode: Mode::Approve,
         pause: Some(pause(false)),
         attempts: vec![Arc::new(restart)],
