@@ -5,9 +5,9 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
 
 /// Most pages that wait for the thread; whoever wants one more waits to be let in.
 const JOBS_MAX: usize = 16;
@@ -20,14 +20,17 @@ pub(super) struct Press {
 }
 
 impl Press {
-    /// Starts the thread. Needs the runtime.
+    /// Starts the thread. It is none of the runtime's: that would wait for it, and in tests its clock would stand still meanwhile.
     pub(super) fn start() -> Self {
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
-        spawn_blocking(move || {
+        let started = thread::Builder::new().name(String::from("pages")).spawn(move || {
             while let Some(job) = queue.blocking_recv() {
                 job();
             }
         });
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread for pages and metrics: none will be rendered");
+        }
         Self { jobs }
     }
 

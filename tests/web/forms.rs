@@ -288,7 +288,8 @@ async fn a_form_tells_what_came_of_the_last_time() {
                 let attempt = AttemptView { outcome, ..AttemptView::clone(attempt) };
                 Arc::new(attempt)
             });
-            let care = CareView { attempts: attempts.collect(), ..CareView::clone(&view.care) };
+            let paths = Arc::from([Arc::from("whatsapp")]);
+            let care = CareView { attempts: attempts.collect(), paths, ..CareView::clone(&view.care) };
             *view = Arc::new(TargetView { care: Arc::new(care), ..TargetView::clone(view) });
         }
         server.snapshot.send_replace(Arc::new(snapshot));
