@@ -68,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn everything_is_made_by_one_thread_also_after_a_panic() {
         let press = Press::start();
-        let thread = || std::thread::current().id();
+        let thread = || thread::current().id();
         let first = press.print(thread).await.unwrap();
         assert_ne!(first, thread());
         assert!(press.print(|| -> u8 { panic!("a template is broken") }).await.is_err());
